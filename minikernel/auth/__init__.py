@@ -1,0 +1,1 @@
+"""Who said these bytes? No sockets, no clock."""

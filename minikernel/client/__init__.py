@@ -1,0 +1,1 @@
+"""The client; the only home of jupyter_client."""

@@ -1,0 +1,76 @@
+"""Every exception of the package.
+
+    MinikernelError
+    +-- LocalProtocolError        our side asked for what the protocol forbids: a bug here
+    +-- RemoteProtocolError       the peer sent what the protocol forbids: drop it, keep the socket
+    |   +-- FramingError          the frames are not a message
+    |   +-- AuthError             the frames are a message, but not from whom they claim
+    |   |   +-- BadSignature      the signature does not match
+    |   |   +-- Replayed          the message was accepted before
+    |   |   +-- Reflected         the message is one of our own
+    |   |   +-- Stale             the signed date is too old
+    |   +-- ContentError          authentic, but not what the protocol allows to say
+    +-- ConfigError               a key, connection file or option that is refused
+
+Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MinikernelError(Exception):
+    """The root of all errors of this package."""
+
+
+class LocalProtocolError(MinikernelError):
+    """Our own side asked for something that the protocol forbids."""
+
+
+class ConfigError(MinikernelError):
+    """A key, connection file or option is refused; the text says what to mend."""
+
+
+class RemoteProtocolError(MinikernelError):
+    """The peer sent something that the protocol forbids."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class FramingError(RemoteProtocolError):
+    """The frames do not have the shape of a message."""
+
+    reason = "framing"
+
+
+class AuthError(RemoteProtocolError):
+    """The frames do not come from whom they claim, or not now, or not here."""
+
+    reason = "bad signature"
+
+
+class BadSignature(AuthError):  # noqa: N818 - the field's word
+    """The signature does not match the frames."""
+
+
+class Replayed(AuthError):  # noqa: N818
+    """A message with this signature was accepted before."""
+
+    reason = "replayed"
+
+
+class Reflected(AuthError):  # noqa: N818
+    """A message of our own was sent back to us."""
+
+    reason = "reflected"
+
+
+class Stale(AuthError):  # noqa: N818
+    """The signed date is older than the option max_age allows."""
+
+    reason = "stale"
+
+
+class ContentError(RemoteProtocolError):
+    """The message is authentic, but says what its channel or type does not allow."""

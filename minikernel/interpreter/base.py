@@ -1,0 +1,139 @@
+"""What a language engine is, and what it may ask of its surroundings.
+
+An engine runs code. It knows no message and no socket: whatever it has to show goes through a
+`Frontend`, which the kernel implements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MimeBundle = dict[str, Any]  # mimetype -> data: str, or JSON for the JSON types; images base64
+
+
+class Frontend(Protocol):
+    """The side of the user, as an engine sees it. Callable from any thread."""
+
+    def display(
+        self,
+        data: MimeBundle,
+        metadata: MimeBundle,
+        *,
+        display_id: str | None = None,
+        update: bool = False,
+    ) -> None:
+        """Show a mime bundle, or replace what stands under `display_id`."""
+
+    def result(self, count: int, data: MimeBundle, metadata: MimeBundle) -> None:
+        """Show the value of the cell's last expression."""
+
+    def clear_output(self, *, wait: bool = False) -> None:
+        """Clear the cell's output, with `wait` only when the next output comes."""
+
+    def input(self, prompt: str, *, password: bool = False) -> str:
+        """Ask the user for one line.
+
+        Raises:
+            NotImplementedError: the request did not allow stdin, or the client is gone.
+            KeyboardInterrupt: the user interrupted instead.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An exception, as the protocol reports it."""
+
+    ename: str
+    evalue: str
+    traceback: list[str]  # lines for the terminal, with ANSI colours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a cell ended; `failure` is None if it went well."""
+
+    failure: Failure | None = None
+    payload: Sequence[Mapping[str, Any]] = ()  # "page", "ask_exit", "set_next_input"
+    user_expressions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """Matches for the text between two cursor positions (in Unicode code points)."""
+
+    matches: list[str]
+    start: int
+    end: int
+    types: list[str] = field(default_factory=list)  # parallel to matches, jedi's words
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageInfo:
+    """`language_info` of a kernel_info_reply, plus the banner."""
+
+    name: str
+    version: str
+    mimetype: str
+    file_extension: str
+    pygments_lexer: str
+    codemirror_mode: str | Mapping[str, Any]
+    banner: str
+    implementation: str
+    implementation_version: str
+    help_links: Sequence[Mapping[str, str]] = ()
+
+
+class Engine(Protocol):
+    """A language engine. All calls but `interrupted` come from the kernel's main thread."""
+
+    info: LanguageInfo
+    execution_count: int  # number of the last cell that was counted
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        silent: bool,
+        store_history: bool,
+        user_expressions: Mapping[str, str],
+    ) -> Outcome:
+        """Run one cell.
+
+        Awaits only if the cell needs an event loop (top-level await, or asyncio in use):
+        `await enter_loop()` asks the kernel for one. Everything the cell printed, Python-level,
+        has been written to sys.stdout and sys.stderr when it returns; it never raises, not even
+        KeyboardInterrupt or SystemExit of the user's code.
+        """
+
+    def complete(self, code: str, cursor: int) -> Completion:
+        """Complete `code` at `cursor` (code points)."""
+
+    def inspect(self, code: str, cursor: int, detail: int) -> MimeBundle | None:
+        """Describe the name at `cursor`; None if there is nothing to say."""
+
+    def is_complete(self, code: str) -> tuple[Literal["complete", "incomplete", "invalid"], str]:
+        """Whether the cell can run, and the indent to go on with if incomplete."""
+
+    def history(
+        self,
+        access: str,
+        *,
+        output: bool,
+        session: int,
+        start: int,
+        stop: int | None,
+        n: int | None,
+        pattern: str,
+        unique: bool,
+    ) -> list[tuple[int, int, Any]]:
+        """Past cells as (session, line, source), with `output` (session, line, (source, out))."""
+
+    def save(self) -> None:
+        """Write pending history to disk. Called now and then from another thread; never raises."""
+
+    def close(self) -> None:
+        """Write what is pending and let go of files; called once at the end."""

@@ -1,0 +1,1 @@
+"""The kernel: requests in, effects out."""
