@@ -6,13 +6,24 @@ An engine runs code. It knows no message and no socket: whatever it has to show 
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 MimeBundle = dict[str, Any]  # mimetype -> data: str, or JSON for the JSON types; images base64
+
+
+@types.coroutine
+def enter_loop() -> Generator[None, None, None]:
+    """Suspend once: what drives the coroutine goes on with it inside a running asyncio loop.
+
+    The kernel runs requests without any event loop until one is needed; a bare yield is the
+    request for one, and to asyncio itself (``asyncio.sleep(0)``) it is one turn of the loop.
+    """
+    yield
 
 
 class Frontend(Protocol):
@@ -107,6 +118,13 @@ class Engine(Protocol):
         `await enter_loop()` asks the kernel for one. Everything the cell printed, Python-level,
         has been written to sys.stdout and sys.stderr when it returns; it never raises, not even
         KeyboardInterrupt or SystemExit of the user's code.
+        """
+
+    def interrupted(self) -> None:
+        """SIGINT came; called by its handler, so in the main thread between two bytecodes.
+
+        Raises KeyboardInterrupt if the user's code is on the stack (a cell, a completion), cancels
+        a cell that awaits, and does nothing between cells.
         """
 
     def complete(self, code: str, cursor: int) -> Completion:
