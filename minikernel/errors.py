@@ -8,8 +8,8 @@
     |   |   +-- BadSignature      the signature does not match
     |   |   +-- Replayed          the message was accepted before
     |   |   +-- Reflected         the message is one of our own
-    |   |   +-- Stale             the signed date is too old
     |   +-- ContentError          authentic, but not what the protocol allows to say
+    |       +-- Stale             the signed date is too old
     +-- ConfigError               a key, connection file or option that is refused
 
 Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
@@ -17,7 +17,10 @@ Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class MinikernelError(Exception):
@@ -66,11 +69,20 @@ class Reflected(AuthError):  # noqa: N818
     reason = "reflected"
 
 
-class Stale(AuthError):  # noqa: N818
+class ContentError(RemoteProtocolError):
+    """The message is authentic, but says what its channel or type does not allow.
+
+    Args:
+        text: what is wrong, for the error reply.
+        header: the header of the message as far as it was a JSON object; the reply needs it.
+    """
+
+    def __init__(self, text: str, *, header: Mapping[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.header = header
+
+
+class Stale(ContentError):
     """The signed date is older than the option max_age allows."""
 
     reason = "stale"
-
-
-class ContentError(RemoteProtocolError):
-    """The message is authentic, but says what its channel or type does not allow."""

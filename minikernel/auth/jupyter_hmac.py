@@ -1,0 +1,98 @@
+"""Jupyter's own scheme: an HMAC (RFC 2104) over the four JSON frames, in lower-case hex.
+
+One key for everybody, every channel and both directions; buffers, identities and order are not
+covered (messaging spec, "The Wire Protocol").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from binascii import hexlify
+from typing import TYPE_CHECKING
+
+from minikernel.auth.hkdf import extract
+from minikernel.auth.replay_memory import DIGEST_LENGTH, ReplayMemory
+from minikernel.auth.scheme import Peer
+from minikernel.errors import BadSignature, ConfigError
+from minikernel.wire.frames import JSON_FRAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minikernel.auth.keys import SecretKey
+    from minikernel.wire.channels import Channel
+
+PREFIX = "hmac-"
+HASHES = frozenset(h for h in hashlib.algorithms_guaranteed if not h.startswith("shake"))
+
+
+class JupyterHmac:
+    """Signs and verifies with the key of a connection file.
+
+    Args:
+        key: the connection file's key.
+        name: `signature_scheme`, "hmac-" and a hash of fixed size.
+        memory: what was accepted before; None: the bare specification, replays pass.
+
+    Raises:
+        ConfigError: an empty key, or a hash that hashlib doesn't guarantee.
+    """
+
+    def __init__(
+        self, key: SecretKey, name: str = "hmac-sha256", memory: ReplayMemory | None = None
+    ) -> None:
+        if not key:
+            raise ConfigError(
+                "the connection file has an empty key: put a random one in, or ask for"
+                " unauthenticated messages with --scheme null"
+            )
+        self.name = name
+        self._key = key
+        self._hash = _hash_of(name)
+        self._memory = memory
+
+    def seal(self, channel: Channel, frames: Sequence[bytes], to: Sequence[bytes]) -> bytes:  # noqa: ARG002 - not covered by this scheme
+        """The HMAC in hex."""
+        return hexlify(self._digest(frames))
+
+    def open(
+        self,
+        channel: Channel,  # noqa: ARG002 - not covered by this scheme
+        signature: bytes,
+        frames: Sequence[bytes],
+        route: Sequence[bytes],
+    ) -> Peer:
+        """A holder of the key.
+
+        What is remembered is our own digest and not the peer's frame, of which there could be
+        several spellings.
+
+        Raises:
+            BadSignature: not the HMAC of these frames in lower-case hex.
+            Replayed: it is, and was accepted before.
+        """
+        digest = self._digest(frames)
+        if not hmac.compare_digest(hexlify(digest), signature):
+            raise BadSignature("the signature does not match")
+        if self._memory is not None:
+            self._memory.admit(digest[:DIGEST_LENGTH])
+        return Peer(None, tuple(route))
+
+    def _digest(self, frames: Sequence[bytes]) -> bytes:
+        return hmac.digest(self._key.reveal(), b"".join(frames[:JSON_FRAMES]), self._hash)
+
+
+def kernel_session_id(key: SecretKey) -> str:
+    """The session id of every kernel run on this key (channel-hmac, section 8).
+
+    A kernel that knows its own messages, those of earlier runs too, can refuse their reflection.
+    """
+    return extract(b"minikernel session id", key.reveal())[:16].hex()
+
+
+def _hash_of(name: str) -> str:
+    hash_name = name.removeprefix(PREFIX)
+    if not name.startswith(PREFIX) or hash_name not in HASHES:
+        raise ConfigError(f"unknown signature_scheme {name!r}; hmac-sha256 is the usual one")
+    return hash_name

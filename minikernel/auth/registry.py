@@ -1,0 +1,49 @@
+"""From the `signature_scheme` of a connection file to the scheme."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minikernel.auth.jupyter_hmac import PREFIX, JupyterHmac
+from minikernel.auth.null import Null
+from minikernel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minikernel.auth.keys import SecretKey
+    from minikernel.auth.replay_memory import ReplayMemory
+    from minikernel.auth.scheme import Scheme
+
+    Factory = Callable[[SecretKey, str, ReplayMemory | None], Scheme]
+
+NULL = "null"
+DEFAULT = "hmac-sha256"
+WEAK = frozenset({"hmac-md5", "hmac-sha1"})  # broken hashes; HMAC with them is not, yet
+
+
+def _null(key: SecretKey, name: str, memory: ReplayMemory | None) -> Scheme:  # noqa: ARG001 - the factory's signature
+    if key:
+        raise ConfigError("--scheme null needs a connection file with an empty key")
+    return Null()
+
+
+SCHEMES: dict[str, Factory] = {NULL: _null, PREFIX: JupyterHmac}
+
+
+def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Scheme:
+    """The scheme of this name.
+
+    Args:
+        name: `signature_scheme` of the connection file, or "null".
+        key: its key.
+        memory: what was accepted before, for schemes that have no counters.
+
+    Raises:
+        ConfigError: the scheme is unknown or refuses the key.
+    """
+    factory = SCHEMES.get(PREFIX if name.startswith(PREFIX) else name)
+    if factory is None:
+        known = ", ".join(sorted({*SCHEMES, DEFAULT} - {PREFIX}))
+        raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
+    return factory(key, name, memory)

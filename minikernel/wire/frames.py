@@ -1,0 +1,51 @@
+"""From the frames of a multipart message to its parts (messaging spec, "The Wire Protocol")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from minikernel.errors import FramingError
+
+DELIMITER = b"<IDS|MSG>"
+JSON_FRAMES = 4  # header, parent_header, metadata, content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How many frames a message may have."""
+
+    before: int = 64  # identities, or the topic
+    after: int = 1024  # the JSON frames and the buffers
+
+
+LIMITS = Limits()
+
+
+class RawMessage(NamedTuple):
+    """The parts of a message that nobody has verified yet."""
+
+    identities: list[bytes]
+    signature: bytes
+    frames: list[bytes]  # header, parent_header, metadata, content, buffers
+
+
+def split(frames: list[bytes], limits: Limits = LIMITS) -> RawMessage:
+    """Split the frames of a message as they came from a socket.
+
+    Raises:
+        FramingError: no delimiter, too few or too many frames.
+    """
+    try:
+        at = frames.index(DELIMITER, 0, limits.before + 1)
+    except ValueError:
+        raise FramingError("no delimiter") from None
+    count = len(frames) - at - 2
+    if not JSON_FRAMES <= count <= limits.after:
+        raise FramingError(f"{count} frames after the signature")
+    return RawMessage(frames[:at], frames[at + 1], frames[at + 2 :])
+
+
+def join(identities: list[bytes], signature: bytes, frames: list[bytes]) -> list[bytes]:
+    """Put a message together: the inverse of `split`."""
+    return [*identities, DELIMITER, signature, *frames]

@@ -1,0 +1,171 @@
+"""Messages and the JSON of their four dicts (messaging spec, "General Message Format").
+
+msgspec does the JSON. What it refuses, though the signature has verified, goes through the
+standard library's decoder: other implementations put NaN, lone surrogates and bytes that are not
+UTF-8 on the wire.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from minikernel.errors import ContentError
+
+PROTOCOL_VERSION = "5.5"
+EMPTY = b"{}"
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The header of a message. Unknown fields are tolerated, as the spec asks."""
+
+    msg_id: str
+    msg_type: str
+    session: str = ""
+    username: str | None = ""
+    date: str | None = ""
+    version: str | None = ""
+
+
+class Message(msgspec.Struct):
+    """A message whose signature has verified; made by `ChannelEnd.receive` only."""
+
+    identities: list[bytes]
+    header: Header
+    header_frame: bytes  # strict JSON: becomes the parent_header of what answers the message
+    parent_header: dict[str, Any]
+    metadata: dict[str, Any]
+    content: Any  # a struct of wire.content for the requests that a kernel knows, else a dict
+    buffers: list[bytes]
+
+
+def loads(frame: bytes, decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()) -> Any:  # noqa: ANN401, B008 - JSON is Any, a decoder has no state
+    """Decode a JSON frame.
+
+    Raises:
+        ContentError: it is not JSON for the standard library either, or not of the decoder's type.
+    """
+    try:
+        return decoder.decode(frame)
+    except msgspec.ValidationError as error:
+        raise ContentError(str(error)) from None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        value = _tolerant(frame)
+    try:
+        return msgspec.convert(value, decoder.type)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ContentError(str(error)) from None
+
+
+def _tolerant(frame: bytes) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(frame.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        raise ContentError("not JSON") from None
+
+
+_DICT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_OPTIONAL_DICT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(
+    dict[str, Any] | None
+)
+_HEADER = msgspec.json.Decoder(Header)
+
+
+def loads_dict(frame: bytes) -> dict[str, Any]:
+    """Decode a frame that must be a JSON object. Raises ContentError."""
+    value: dict[str, Any] = loads(frame, _DICT)
+    return value
+
+
+def loads_optional(frame: bytes) -> dict[str, Any]:
+    """Decode a parent_header or metadata frame: null is legal there. Raises ContentError."""
+    return {} if frame == EMPTY else loads(frame, _OPTIONAL_DICT) or {}
+
+
+def loads_header(frame: bytes) -> tuple[Header, bytes]:
+    """Decode a header; also the frame as strict JSON, fit to be echoed as a parent_header.
+
+    Raises:
+        ContentError: with the raw dict as `header` if it is at least a JSON object.
+    """
+    try:
+        return _HEADER.decode(frame), frame
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raw = loads_dict(frame)
+    try:
+        return msgspec.convert(raw, Header), dumps(raw)
+    except msgspec.ValidationError as error:
+        raise ContentError(f"header: {error}", header=raw) from None
+
+
+def dumps(value: object) -> bytes:
+    """Encode a value as a JSON frame; NaN and infinities become null, lone surrogates "?".
+
+    Raises:
+        TypeError: a value that JSON has no form for.
+    """
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_without_surrogates(value))
+
+
+def _without_surrogates(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_without_surrogates(v) for v in value]
+    return value
+
+
+def _as_json(value: object) -> object:
+    """For the numbers and containers of others (numpy's, say) that a message may contain."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(f"no JSON for an object of type {type(value).__name__}")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_as_json)
+
+
+class HeaderFactory:
+    """Makes the headers of one end's messages, as JSON.
+
+    Args:
+        session: the session id of this end, ASCII without quotes.
+        username: any text.
+        date: the time as a JSON string, quotes included (ISO 8601).
+    """
+
+    def __init__(self, session: str, username: str, date: Callable[[], bytes]) -> None:
+        self._start = f'{{"msg_id":"{session}_'.encode()
+        self._end = b',"session":"%b","username":%b,"version":"%b"}' % (
+            session.encode(),
+            dumps(username),
+            PROTOCOL_VERSION.encode(),
+        )
+        self._date = date
+        self._numbers = itertools.count(1)
+
+    def __call__(self, msg_type: bytes) -> bytes:
+        """The next header."""
+        return b'%b%d","msg_type":"%b","date":%b%b' % (
+            self._start,
+            next(self._numbers),
+            msg_type,
+            self._date(),
+            self._end,
+        )
