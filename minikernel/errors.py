@@ -82,7 +82,7 @@ class ContentError(RemoteProtocolError):
         self.header = header
 
 
-class Stale(ContentError):
+class Stale(ContentError):  # noqa: N818
     """The signed date is older than the option max_age allows."""
 
     reason = "stale"

@@ -94,7 +94,7 @@ class ChannelEnd:
         self._scheme = scheme
         self._headers = headers
         self._guards = guards
-        self._decoders = {
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(struct) for name, struct in (contents or {}).items()
         }
         self._now = now

@@ -146,12 +146,13 @@ class HeaderFactory:
 
     Args:
         session: the session id of this end, ASCII without quotes.
+        run: what tells this run from others with the same session, likewise.
         username: any text.
         date: the time as a JSON string, quotes included (ISO 8601).
     """
 
-    def __init__(self, session: str, username: str, date: Callable[[], bytes]) -> None:
-        self._start = f'{{"msg_id":"{session}_'.encode()
+    def __init__(self, session: str, run: str, username: str, date: Callable[[], bytes]) -> None:
+        self._start = f'{{"msg_id":"{session}_{run}_'.encode()
         self._end = b',"session":"%b","username":%b,"version":"%b"}' % (
             session.encode(),
             dumps(username),
