@@ -1,0 +1,127 @@
+"""Everything that goes out on iopub, from whichever thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from minikernel.transport.sockets import receive_nowait, send
+from minikernel.wire.message import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from minikernel.interpreter.base import MimeBundle
+    from minikernel.protocol.end import ChannelEnd
+    from minikernel.transport.sockets import KernelSockets
+
+SUBSCRIBE = b"\x01"
+
+
+class Publisher:
+    """The kernel's end of iopub.
+
+    Args:
+        sockets: of the kernel.
+        end: of iopub.
+        on_deferred: called in the main thread, after a message is out, if an interrupt came
+            while it was being sent.
+    """
+
+    def __init__(
+        self, sockets: KernelSockets, end: ChannelEnd, on_deferred: Callable[[], None]
+    ) -> None:
+        self.parent = EMPTY  # header of the request that outputs belong to
+        self._sockets = sockets
+        self._end = end
+        self._on_deferred = on_deferred
+        self._main = threading.get_ident()
+        self._sender = 0
+        self._deferred = False
+        self._forked = False
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self._forked = True
+
+    def publish(
+        self,
+        msg_type: bytes,
+        content: bytes | Mapping[str, Any],
+        *,
+        parent: bytes | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        buffers: Sequence[bytes] = (),
+    ) -> None:
+        """Send a message to all subscribers; in a forked child, to nobody."""
+        if self._forked:
+            return
+        with self._sockets.iopub_lock:
+            self._sender = threading.get_ident()
+            frames = self._end.send(
+                msg_type,
+                content,
+                parent=self.parent if parent is None else parent,
+                metadata=metadata,
+                buffers=buffers,
+                to=(msg_type,),
+            )
+            send(self._sockets.iopub, frames)
+            self._sender = 0
+        if self._deferred:
+            self._resume()
+
+    def defer_interrupt(self) -> bool:
+        """Whether the main thread is sending: half a multipart message would garble the next."""
+        self._deferred = self._sender == self._main
+        return self._deferred
+
+    def _resume(self) -> None:
+        if threading.get_ident() == self._main:
+            self._deferred = False
+            self._on_deferred()
+
+    def welcome(self) -> None:
+        """Greet new subscribers, each with the topic it subscribed to (JEP 65)."""
+        while True:
+            with self._sockets.iopub_lock:
+                frames = receive_nowait(self._sockets.iopub)
+                if frames is None:
+                    return
+                event = frames[0]
+                if len(frames) > 1 or not event.startswith(SUBSCRIBE):
+                    continue
+                topic = event.removeprefix(SUBSCRIBE)
+                content = {"subscription": topic.decode("utf-8", "replace")}
+                send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
+
+    def status(self, state: bytes, parent: bytes) -> None:
+        """Publish a status; `state` is its content."""
+        self.publish(b"status", state, parent=parent)
+
+    def stream(self, name: str, text: str) -> None:
+        """Publish text of stdout or stderr."""
+        self.publish(b"stream", {"name": name, "text": text})
+
+    def display(
+        self,
+        data: MimeBundle,
+        metadata: MimeBundle,
+        *,
+        display_id: str | None = None,
+        update: bool = False,
+    ) -> None:
+        """Publish a display, or the new content of one."""
+        transient = {} if display_id is None else {"display_id": display_id}
+        content = {"data": data, "metadata": metadata, "transient": transient}
+        self.publish(b"update_display_data" if update else b"display_data", content)
+
+    def result(self, count: int, data: MimeBundle, metadata: MimeBundle) -> None:
+        """Publish the value of a cell."""
+        content = {"execution_count": count, "data": data, "metadata": metadata}
+        self.publish(b"execute_result", content)
+
+    def clear_output(self, *, wait: bool = False) -> None:
+        """Publish the wish to clear the cell's output."""
+        self.publish(b"clear_output", {"wait": wait})

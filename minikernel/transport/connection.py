@@ -1,0 +1,157 @@
+"""Connection files (jupyter_client documentation, "Connection files")."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from minikernel.auth.keys import SecretKey
+from minikernel.errors import ConfigError
+from minikernel.wire.channels import Channel
+
+MAX_IPC_PATH = 103  # sun_path of macOS holds 104 bytes, the last one zero
+MAX_PORT = 65_535
+PORTS = {
+    Channel.SHELL: "shell_port",
+    Channel.IOPUB: "iopub_port",
+    Channel.STDIN: "stdin_port",
+    Channel.CONTROL: "control_port",
+    Channel.HEARTBEAT: "hb_port",
+}
+
+
+class ConnectionInfo(msgspec.Struct, kw_only=True):
+    """What a connection file says. A port 0 asks the kernel to choose one."""
+
+    shell_port: int
+    iopub_port: int
+    stdin_port: int
+    control_port: int
+    hb_port: int
+    ip: str = "127.0.0.1"
+    transport: str = "tcp"
+    key: str = ""
+    signature_scheme: str = "hmac-sha256"
+    curve_publickey: str | None = None
+    curve_secretkey: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ConnectionInfo({self.transport}://{self.ip}, {self.signature_scheme})"
+
+    @property
+    def secret(self) -> SecretKey:
+        """The key, wrapped."""
+        return SecretKey(self.key.encode())
+
+    def url(self, channel: Channel) -> str:
+        """Where the channel's socket is, in ZeroMQ's words."""
+        port = getattr(self, PORTS[channel])
+        if self.transport == "ipc":
+            return f"ipc://{self.ip}-{port}"
+        return f"tcp://[{self.ip}]:{port}" if ":" in self.ip else f"tcp://{self.ip}:{port}"
+
+    def ipc_path(self, channel: Channel) -> str:
+        """The file of the channel's socket, absolute: user code may change the directory."""
+        return os.path.abspath(self.url(channel).removeprefix("ipc://"))  # noqa: PTH100 - "x-1" is a name here, not a path to resolve
+
+
+def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
+    """Read and check a connection file; also all of its fields as they stand.
+
+    Raises:
+        ConfigError: it can't be read, or something in it can't be used.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
+    try:
+        fields = msgspec.json.decode(content, type=dict[str, Any])
+        info = msgspec.convert(fields, ConnectionInfo)
+        _check(info)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"connection file {str(path)!r}: {error}") from None
+    return info, fields
+
+
+def _check(info: ConnectionInfo) -> None:
+    if info.transport not in {"tcp", "ipc"}:
+        raise ValueError(f"transport {info.transport!r} is neither tcp nor ipc")
+    for name in PORTS.values():
+        if not 0 <= getattr(info, name) <= MAX_PORT:
+            raise ValueError(f"{name} is no port number: {getattr(info, name)}")
+    if info.transport == "ipc":
+        longest = max(len(os.fsencode(info.ipc_path(c))) for c in PORTS)
+        if longest > MAX_IPC_PATH:
+            raise ValueError(f"an ipc path of {longest} bytes; sockets take {MAX_IPC_PATH}")
+    if info.curve_publickey is not None or info.curve_secretkey is not None:
+        raise ValueError("asks for CURVE encryption, which this kernel does not speak")
+
+
+def readable_by_others(path: str | os.PathLike[str]) -> bool:
+    """Whether anybody but the owner can read the file, and the key in it."""
+    return bool(stat.S_IMODE(Path(path).stat().st_mode) & 0o077)
+
+
+def write(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
+    """Write a connection file, mode 0600, whole or not at all.
+
+    Raises:
+        ConfigError: it can't be written.
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
+
+
+def new_fields(*, transport: str, ip: str, signature_scheme: str, key: str) -> dict[str, Any]:
+    """The fields of a connection file whose ports the kernel will choose."""
+    return {
+        **dict.fromkeys(PORTS.values(), 0),
+        "transport": transport,
+        "ip": ip,
+        "signature_scheme": signature_scheme,
+        "key": key,
+        "kernel_name": "minikernel",
+    }
+
+
+def data_dir() -> Path:
+    """Where Jupyter keeps a user's data (jupyter_core's documentation, "Directories")."""
+    if given := os.environ.get("JUPYTER_DATA_DIR"):
+        return Path(given)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Jupyter"
+    share = os.environ.get("XDG_DATA_HOME")
+    return (Path(share) if share else Path.home() / ".local" / "share") / "jupyter"
+
+
+def runtime_dir() -> Path:
+    """Where Jupyter keeps connection files; made, mode 0700, if it is missing.
+
+    Raises:
+        ConfigError: it can't be made.
+    """
+    given = os.environ.get("JUPYTER_RUNTIME_DIR")
+    path = Path(given) if given else data_dir() / "runtime"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"runtime directory {str(path)!r}: {error.strerror}") from None
+    return path

@@ -1,0 +1,122 @@
+"""The file of a replay memory (channel-hmac, section 8), so that it survives kill -9.
+
+A header, then the slots of `ReplayMemory`'s ring. Each write puts the digest and the free slot
+behind it, which shows where the ring goes on. Written with pwrite, never mapped: a file that
+somebody truncates must not kill the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from minikernel.auth.hkdf import extract
+from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH, FREE
+from minikernel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minikernel.auth.keys import SecretKey
+
+MAGIC = b"minikernel ring\x01"
+HEADER_LENGTH = len(MAGIC) + DIGEST_LENGTH
+SUFFIX = ".ring"
+LOCK_WAIT = 5.0  # seconds that a kernel waits for its predecessor on the same file to end
+ORPHAN_AGE = 7 * 24 * 3600.0  # seconds without a write after which an orphan is removed
+
+
+class RingFile:
+    """The open, locked file of a replay memory.
+
+    Args:
+        path: of the file.
+        key: of the connection file; a ring of another key starts empty.
+
+    Raises:
+        OSError: the file can't be had, or is not a regular file of this user with one link.
+        ConfigError: another kernel holds it.
+    """
+
+    def __init__(self, path: Path, key: SecretKey) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(path, flags, 0o600)
+        try:
+            _check_owner(self._file)
+            _lock(self._file, path)
+            self.ring = self._read(MAGIC + extract(b"minikernel ring", key.reveal())[:16])
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _read(self, header: bytes) -> bytes:
+        """What an earlier run on this key left; else the file starts anew."""
+        size = (CAPACITY + 1) * DIGEST_LENGTH
+        found = os.pread(self._file, HEADER_LENGTH + size + 1, 0)
+        if found[:HEADER_LENGTH] == header and len(found) <= HEADER_LENGTH + size:
+            ring = found[HEADER_LENGTH:]
+            return ring[: len(ring) - len(ring) % DIGEST_LENGTH]
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, header, 0)
+        return b""
+
+    def record(self, slot: int, digest: bytes) -> None:
+        """Write a digest and the free slot behind it. Raises OSError, if the disk is full say."""
+        if slot == CAPACITY:
+            self._write(0, FREE)
+            self._write(slot, digest)
+        else:
+            self._write(slot, digest + FREE)
+
+    def _write(self, slot: int, content: bytes) -> None:
+        at = HEADER_LENGTH + slot * DIGEST_LENGTH
+        if os.pwrite(self._file, content, at) != len(content):
+            raise OSError("a short write to the replay memory")
+
+    def close(self) -> None:
+        """Let go of the lock; the file stays, for the next run on this key."""
+        os.close(self._file)
+
+
+def _check_owner(file: int) -> None:
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or status.st_nlink != 1:
+        raise OSError("not a regular file of this user with one link")
+    os.fchmod(file, 0o600)
+
+
+def _lock(file: int, path: Path) -> None:
+    deadline = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # noqa: PERF203 - a wait, not a hot loop
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f"another kernel uses the replay memory {str(path)!r}: end that kernel first"
+                ) from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+def remove_orphans(directory: Path) -> None:
+    """Remove rings whose connection file has gone and that were not written for 7 days."""
+    for path in directory.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            old = time.time() - path.stat().st_mtime > ORPHAN_AGE
+            if old and not path.with_suffix(".json").exists():
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(file)

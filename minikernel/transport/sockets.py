@@ -1,0 +1,147 @@
+"""The five sockets of a kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zmq
+
+from minikernel.errors import ConfigError
+from minikernel.transport.connection import PORTS, ConnectionInfo
+from minikernel.wire.channels import Channel
+from minikernel.wire.frames import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MIB = 1 << 20
+MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends more
+    Channel.SHELL: 256 * MIB,
+    Channel.CONTROL: MIB,
+    Channel.STDIN: MIB,
+    Channel.IOPUB: 4096,
+    Channel.HEARTBEAT: 4096,
+}
+MAX_FRAMES = LIMITS.before + LIMITS.after + 2
+LINGER = 1000  # ms that a closed socket may go on sending: the reply to a shutdown, the last idle
+IOPUB_QUEUE = 10_000  # messages kept for a subscriber that reads slowly, then dropped
+
+
+class KernelSockets:
+    """Binds the sockets of a kernel. Each has one owner thread; iopub has a lock instead.
+
+    Args:
+        info: where to bind; ports 0 are replaced by those that were bound.
+
+    Raises:
+        ConfigError: an address can't be bound.
+    """
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self._context = zmq.Context()
+        self._ipc_files: list[Path] = []
+        self.iopub_lock = threading.Lock()
+        self.shell = self._router(Channel.SHELL)
+        self.control = self._router(Channel.CONTROL)
+        self.stdin = self._router(Channel.STDIN)
+        self.stdin.router_mandatory = 1  # input() to a client that has gone raises at once
+        self.iopub = self._socket(zmq.XPUB, Channel.IOPUB)
+        self.iopub.xpub_verbose = 1  # each subscriber gets an iopub_welcome, not just the first
+        self.iopub.sndhwm = IOPUB_QUEUE
+        self.heartbeat = self._router(Channel.HEARTBEAT)
+        try:
+            self._bind(info)
+        except zmq.ZMQError as error:
+            self._context.destroy(0)
+            raise ConfigError(f"can't listen on {info.transport}://{info.ip}: {error}") from None
+
+    def _router(self, channel: Channel) -> zmq.Socket[bytes]:
+        router = self._socket(zmq.ROUTER, channel)
+        router.router_handover = 1  # stock clients reconnect with the same identity
+        return router
+
+    def _socket(self, kind: int, channel: Channel) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.linger = LINGER
+        socket.maxmsgsize = MAX_MESSAGE[channel]
+        return socket
+
+    def _bind(self, info: ConnectionInfo) -> None:
+        mask = os.umask(0o077)  # ipc sockets for this user only
+        try:
+            for channel, name in PORTS.items():
+                socket = getattr(self, _ATTRIBUTES[channel])
+                if info.transport == "ipc":
+                    self._bind_ipc(socket, info, channel)
+                    continue
+                socket.ipv6 = ":" in info.ip
+                socket.bind(info.url(channel).replace("localhost", "127.0.0.1"))
+                endpoint = socket.last_endpoint.decode().rstrip("\0")
+                setattr(info, name, int(endpoint.rpartition(":")[2]))
+        finally:
+            os.umask(mask)
+
+    def _bind_ipc(self, socket: zmq.Socket[bytes], info: ConnectionInfo, channel: Channel) -> None:
+        port = 0
+        while getattr(info, PORTS[channel]) == 0:
+            port += 1
+            setattr(info, PORTS[channel], port)
+            if Path(info.ipc_path(channel)).exists():
+                setattr(info, PORTS[channel], 0)
+        socket.bind(f"ipc://{info.ipc_path(channel)}")
+        self._ipc_files.append(Path(info.ipc_path(channel)))
+
+    def echo_heartbeats(self) -> None:
+        """Return every heartbeat until the context ends: libzmq's own loop, it needs no GIL."""
+        with contextlib.suppress(zmq.ContextTerminated, zmq.ZMQError):
+            zmq.proxy(self.heartbeat, self.heartbeat)
+        self.heartbeat.close()
+
+    def close(self) -> None:
+        """Send what is pending, for a second at most, and remove the files of ipc sockets.
+
+        The heartbeat's thread and the control thread's sockets must have come to their end or be
+        about to: terminating the context ends their waits.
+        """
+        for socket in (self.shell, self.control, self.stdin, self.iopub):
+            socket.close()
+        self._context.term()
+        self.remove_files()
+
+    def remove_files(self) -> None:
+        """Remove the files of ipc sockets."""
+        for path in self._ipc_files:
+            path.unlink(missing_ok=True)
+
+
+_ATTRIBUTES = {channel: channel.value for channel in PORTS} | {Channel.HEARTBEAT: "heartbeat"}
+
+
+def receive(socket: zmq.Socket[bytes], flags: int = 0) -> list[bytes]:
+    """The frames of the next message; of a message with too many, too many to be accepted."""
+    frames = [socket.recv(flags)]
+    while socket.getsockopt(zmq.RCVMORE):
+        frame = socket.recv()
+        if len(frames) <= MAX_FRAMES:
+            frames.append(frame)
+    return frames
+
+
+def receive_nowait(socket: zmq.Socket[bytes]) -> list[bytes] | None:
+    """Likewise, None if no message has come."""
+    return receive(socket, zmq.NOBLOCK) if socket.poll(0) else None
+
+
+def send(socket: zmq.Socket[bytes], frames: Sequence[bytes]) -> bool:
+    """Send a message; False if nobody is there to take it."""
+    try:
+        socket.send_multipart(frames)
+    except zmq.ZMQError as error:
+        if error.errno == zmq.EHOSTUNREACH:
+            return False
+        raise
+    return True
