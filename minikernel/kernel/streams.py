@@ -1,0 +1,474 @@
+"""stdout and stderr of the kernel's process: of Python, its threads, subprocesses and C code.
+
+Python's text is collected in lists and given away in large pieces; what reaches descriptors 1 and
+2 by another way goes through a pipe each. Order is kept within Python's streams (also from stdout
+to stderr) and within a descriptor. Between them it is kept as far as that is free: text that was
+pending when something arrived at a descriptor goes first, and what stands in the pipes goes before
+the first text that is written after it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import io
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+_TICK = 50  # ms that text may be pending
+_PAUSE = 0.02  # s in which what trickles into the pipes is collected
+_BREATH = 0.001  # s in which others get the lock from a thread that always has more to read
+_PENDING = 1 << 17  # characters that may be pending
+_MESSAGE = 1 << 21  # characters of the longest piece that is published
+_PIPE = 1 << 20  # bytes that a pipe should hold: Linux's limit for everybody
+_READ = 1 << 16  # bytes
+
+
+class Streams:
+    """The redirection of the process's standard streams; one a process.
+
+    In a forked child, and after `stop`, Python's streams write straight to their descriptors: in a
+    child these are the pipes to its parent, which publishes.
+    """
+
+    def __init__(self, publish: Callable[[str, str], None]) -> None:
+        """Prepare; nothing is redirected before `start`.
+
+        Args:
+            publish: takes "stdout" or "stderr" and a text. Called from any thread, never twice at
+                once. What it raises is dropped; there is nobody to tell.
+        """
+        self.stdout = TextStream(self, "stdout", 1)
+        self.stderr = TextStream(self, "stderr", 2)
+        self.terminal = 2  # the original stderr: the kernel's own log
+        self._publish = publish
+        self._direct = True
+        self._ticking = False  # the thread looks for pending text by itself
+        self._stopping = False
+        self._reset()
+
+    def _reset(self) -> None:
+        # Reentrant: a signal handler or a finaliser may print while its own thread publishes.
+        self._lock = threading.RLock()
+        self._busy = False
+
+    def start(self) -> int:
+        """Redirect descriptors 0, 1 and 2 and Python's streams.
+
+        Returns:
+            `terminal`: the descriptor under which the original stderr lives on.
+        """
+        _flush(sys.stdout, sys.stderr)
+        _open_what_is_closed()
+        self._c_stdio = CStdio()
+        self._stdin = _replace_stdin()
+        self._pipes = (Pipe("stdout", 1), Pipe("stderr", 2))
+        self.terminal = self._pipes[1].original
+        self._ready = select.poll()
+        for pipe in self._pipes:
+            self._ready.register(pipe.end, select.POLLIN)
+        self._woken, self._wake = os.pipe()
+        self._python = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+        # __stdout__ too: what restores it must not get a buffer that nobody flushes.
+        self._replace_python(self.stdout, self.stderr, self.stdout, self.stderr)
+        self._direct = False
+        os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
+        self._start_thread()
+        return self.terminal
+
+    def flush(self) -> None:
+        """Publish all that was written until now; bounded, also if somebody writes for ever."""
+        if self._direct:
+            self._write_out(self.stdout)
+            self._write_out(self.stderr)
+            return
+        self._c_stdio.flush()
+        with self._lock:
+            self._publish_all()
+
+    def stop(self) -> None:
+        """Undo `start`, after a last `flush`; harmless if nothing is redirected."""
+        if self._direct:
+            return
+        self._stopping = True
+        os.write(self._wake, b".")
+        self._thread.join(1)  # not for ever: a signal handler may have interrupted a publish
+        self._c_stdio.flush()
+        for pipe in self._pipes:
+            os.dup2(pipe.original, pipe.descriptor)
+        os.dup2(self._stdin, 0)
+        self._replace_python(*self._python)
+        with self._lock:
+            self._publish_all(final=True)
+            self._direct = True
+        self._close()
+        for pipe in self._pipes:
+            os.close(pipe.original)
+        os.close(self._stdin)
+        self.terminal = 2
+
+    # The slow side of TextStream.
+
+    def grown(self, stream: TextStream, text: str) -> None:
+        """Take note of `text`, the first one pending in `stream` or one too many."""
+        if self._direct:
+            if "\n" in text or stream.size > _PENDING:
+                self._write_out(stream)
+            return
+        with self._lock:
+            self._keep_ticking()
+            if self._busy:  # this thread publishes, further down its stack: the tick will do it
+                return
+            if stream.limit < 0 and stream.parts:  # unless published while we came here
+                other = self.stderr if stream is self.stdout else self.stdout
+                self._publish_others(other)
+                stream.limit = _PENDING
+            if stream.size > stream.limit:
+                self._publish_text(stream)
+
+    def published(self, stream: TextStream) -> None:
+        """Publish what is pending in `stream`."""
+        if self._direct:
+            self._write_out(stream)
+            return
+        with self._lock:
+            if not self._busy:
+                self._publish_text(stream)
+
+    # Publishing; all under the lock.
+
+    def _publish_all(self, *, final: bool = False) -> int:
+        if self._busy:
+            return 0
+        size = 0
+        # The pending texts of both only if two threads write: then no order is lost.
+        for stream in (self.stdout, self.stderr):
+            size += self._publish_text(stream)
+        return size + self._publish_pipes(final=final)
+
+    def _publish_others(self, other: TextStream) -> None:
+        self._publish_text(other)
+        self._publish_pipes()
+
+    def _publish_text(self, stream: TextStream) -> int:
+        return self._send(stream.label, stream.take()) if stream.parts else 0
+
+    def _publish_pipes(self, *, final: bool = False) -> int:
+        if not final and not self._ready.poll(0):
+            return 0
+        return sum(self._send(pipe.label, pipe.read(final=final)) for pipe in self._pipes)
+
+    def _send(self, label: str, text: str) -> int:
+        try:
+            self._busy = True
+            for start in range(0, len(text), _MESSAGE):
+                with contextlib.suppress(Exception):
+                    self._publish(label, text[start : start + _MESSAGE])
+        finally:
+            self._busy = False
+        return len(text)
+
+    # The thread: it reads the pipes, and looks every _TICK after pending text while there is any.
+
+    def _start_thread(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
+        # A thread inherits the mask: signals then always reach (and wake) the main thread.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        for end in (*(pipe.end for pipe in self._pipes), self._woken):
+            poll.register(end, select.POLLIN)
+        while not self._stopping:
+            events = poll.poll(_TICK if self._ticking else None)
+            if any(end == self._woken for end, _ in events):
+                os.read(self._woken, _READ)
+            else:
+                self._tick(readable=bool(events))
+
+    def _tick(self, *, readable: bool) -> None:
+        with self._lock:
+            if self._direct:
+                return
+            self._ticking = False  # before looking: who writes later wakes us
+            size = self._publish_all()
+            if size:
+                self._ticking = True
+        if readable:
+            time.sleep(_PAUSE if size < _READ else _BREATH)
+
+    def _keep_ticking(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            os.write(self._wake, b".")
+
+    # Fork.
+
+    def _before_fork(self) -> None:
+        if not self._direct:
+            self.flush()
+
+    def _after_fork(self) -> None:
+        if self._direct:
+            return
+        self._reset()
+        self._direct = True
+        for stream in (self.stdout, self.stderr):
+            stream.take()  # the parent's, who publishes it
+            stream.buffer.reset()
+        self._close()
+
+    def _write_out(self, stream: TextStream) -> None:
+        with self._lock:
+            data = memoryview(stream.take().encode("utf-8", "replace"))
+            while data:
+                data = data[os.write(stream.fileno(), data) :]
+
+    def _close(self) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        os.close(self._woken)
+        os.close(self._wake)
+
+    def _replace_python(self, *streams: Any) -> None:  # noqa: ANN401 - a TextStream is no TextIO
+        sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+
+
+class TextStream(io.TextIOBase):
+    """sys.stdout or sys.stderr.
+
+    `write` takes no lock and reads no clock: appending to a list is atomic, and `size` may err
+    when threads race, which only moves the point where the text is published.
+    """
+
+    __slots__ = ("limit", "parts", "size")  # a third of the cost of `write`, though __dict__ stays
+
+    encoding = "utf-8"
+    errors = "replace"
+    newlines = None
+    mode = "w"
+    line_buffering = False
+    write_through = False
+
+    def __init__(self, owner: Streams, label: str, descriptor: int) -> None:
+        self.label = label
+        self.name = f"<{label}>"
+        self.parts: list[str] = []
+        self.size = 0  # characters in parts
+        self.limit = -1  # size from which `owner` wants to know; -1 if nothing is pending
+        self.buffer = ByteStream(self)
+        self._owner = owner
+        self._descriptor = descriptor
+
+    def write(self, text: str, /) -> int:
+        """Write; published a little later, with what follows.
+
+        Raises:
+            TypeError: `text` is not a string.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self.parts.append(text)
+        length = len(text)
+        self.size = size = self.size + length
+        if size > self.limit:
+            self._owner.grown(self, text)
+        return length
+
+    def take(self) -> str:
+        """Hand over what is pending; the caller holds the lock.
+
+        The list stays the same one, because a thread may be about to append to it. The limit is
+        set first: a text that comes too late to be taken then reports itself.
+        """
+        self.limit = -1
+        self.size = 0
+        parts = self.parts.copy()
+        del self.parts[: len(parts)]
+        return "".join(parts)
+
+    def flush(self) -> None:
+        """Publish what is pending, as one message."""
+        self._owner.published(self)
+
+    def close(self) -> None:
+        """Flush. The stream stays open: the next cell needs it."""
+        self.flush()
+
+    def detach(self) -> ByteStream:  # type: ignore[override]  # no BinaryIO, but used as one
+        """Return `buffer`; the stream stays usable."""
+        return self.buffer
+
+    def reconfigure(self, **_options: object) -> None:
+        """Flush; a stream of the kernel has no options."""
+        self.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor that children inherit: 1 or 2."""
+        return self._descriptor
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+
+class ByteStream(io.BufferedIOBase):
+    """`buffer` of a TextStream: UTF-8 that is written here takes its place among the text."""
+
+    def __init__(self, stream: TextStream) -> None:
+        self._stream = stream
+        self.name = stream.name
+        self.mode = "wb"
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the part of a character that was written."""
+        self._lock = threading.RLock()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: Buffer, /) -> int:
+        """Write bytes of UTF-8; a character may come in parts."""
+        raw = bytes(memoryview(data))
+        with self._lock:
+            text = self._decoder.decode(raw)
+        self._stream.write(text)
+        return len(raw)
+
+    def flush(self) -> None:
+        """Flush the text stream."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Flush; a wrapper that user code throws away must not close this one."""
+        self.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the text stream."""
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+
+class Pipe:
+    """Descriptor 1 or 2, led into a pipe."""
+
+    def __init__(self, label: str, descriptor: int) -> None:
+        self.label = label
+        self.descriptor = descriptor
+        self.original = os.dup(descriptor)
+        # Keeping a write end means that there is no end of file, whoever closes descriptor 1.
+        self.end, self._kept = os.pipe()
+        os.set_blocking(self.end, False)
+        self._capacity = _enlarge(self.end)
+        os.dup2(self._kept, descriptor, inheritable=True)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def read(self, *, final: bool) -> str:
+        """Return what stands in the pipe; with `final` also half a character."""
+        chunks: list[bytes] = []
+        # No more than the pipe can have held when we were called: somebody may write for ever.
+        for _ in range(0, self._capacity, _READ):
+            try:
+                chunks.append(os.read(self.end, _READ))
+            except BlockingIOError:
+                break
+            if len(chunks[-1]) < _READ:
+                break
+        return self._decode(b"".join(chunks), final)
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self.end)
+        os.close(self._kept)
+
+
+class CStdio:
+    """libc's own buffer of stdout.
+
+    Into a pipe, unlike a terminal, printf gives its text only when 4 kB have come together, so the
+    end of a cell has to fflush. ctypes is needed for that, and importing it costs milliseconds; but
+    a cell can reach printf only by ctypes itself or by an extension module from outside the
+    standard library (those that the kernel brings do not print). Only stdout is flushed: fflush of
+    all files would wait for every thread that reads from one.
+    """
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._fflush: Callable[[], object] | None = None
+
+    def flush(self) -> None:
+        """Give what C code has printed to descriptor 1, if any can have been."""
+        if self._fflush is not None:
+            self._fflush()
+        elif len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            if "_ctypes" in sys.modules or any(map(_is_foreign, [*sys.modules.items()])):
+                self._fflush = _load_fflush()
+
+
+def _is_foreign(entry: tuple[str, object]) -> bool:
+    name, module = entry
+    if name.startswith(("zmq.", "msgspec.")) or not isinstance(module, ModuleType):
+        return False
+    # Past __getattr__ and __getattribute__: a module that loads itself lazily must not do so here.
+    path = object.__getattribute__(module, "__dict__").get("__file__")
+    return isinstance(path, str) and path.endswith(".so") and "lib-dynload" not in path
+
+
+def _load_fflush() -> Callable[[], object]:
+    import ctypes  # noqa: PLC0415 - see CStdio
+
+    libc = ctypes.CDLL(None)
+    name = "__stdoutp" if sys.platform == "darwin" else "stdout"
+    stdout = ctypes.c_void_p.in_dll(libc, name)
+    return lambda: libc.fflush(stdout)
+
+
+def _enlarge(pipe: int) -> int:
+    """Return the bytes that a pipe holds, after asking for many."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # this user's pipes have used up their share
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    return _READ  # macOS
+
+
+def _open_what_is_closed() -> None:
+    """Give descriptors 0 to 2 to the null device where a launcher closed them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr's number
+        pass
+    os.close(descriptor)
+
+
+def _replace_stdin() -> int:
+    """Put the null device on descriptor 0; return the original one."""
+    original = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0, inheritable=True)
+    os.close(null)
+    return original
+
+
+def _flush(*streams: Any) -> None:  # noqa: ANN401 - whatever stands in sys
+    for stream in streams:
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
