@@ -12,7 +12,6 @@ from minikernel.wire.message import EMPTY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from minikernel.interpreter.base import MimeBundle
     from minikernel.protocol.end import ChannelEnd
     from minikernel.transport.sockets import KernelSockets
 
@@ -33,17 +32,17 @@ class Publisher:
         self, sockets: KernelSockets, end: ChannelEnd, on_deferred: Callable[[], None]
     ) -> None:
         self.parent = EMPTY  # header of the request that outputs belong to
+        self.forked = False  # in a child: it is no kernel
         self._sockets = sockets
         self._end = end
         self._on_deferred = on_deferred
         self._main = threading.get_ident()
         self._sender = 0
         self._deferred = False
-        self._forked = False
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
-        self._forked = True
+        self.forked = True
 
     def publish(
         self,
@@ -55,7 +54,7 @@ class Publisher:
         buffers: Sequence[bytes] = (),
     ) -> None:
         """Send a message to all subscribers; in a forked child, to nobody."""
-        if self._forked:
+        if self.forked:
             return
         with self._sockets.iopub_lock:
             self._sender = threading.get_ident()
@@ -68,6 +67,7 @@ class Publisher:
                 to=(msg_type,),
             )
             send(self._sockets.iopub, frames)
+            self._greet()  # a send may use up the signal that a subscription gave
             self._sender = 0
         if self._deferred:
             self._resume()
@@ -83,15 +83,15 @@ class Publisher:
             self._on_deferred()
 
     def welcome(self) -> None:
+        """Greet new subscribers."""
+        with self._sockets.iopub_lock:
+            self._greet()
+
+    def _greet(self) -> None:
         """Greet new subscribers, each with the topic it subscribed to (JEP 65)."""
-        while True:
-            with self._sockets.iopub_lock:
-                frames = receive_nowait(self._sockets.iopub)
-                if frames is None:
-                    return
-                event = frames[0]
-                if len(frames) > 1 or not event.startswith(SUBSCRIBE):
-                    continue
+        while (frames := receive_nowait(self._sockets.iopub)) is not None:
+            event = frames[0]
+            if len(frames) == 1 and event.startswith(SUBSCRIBE):
                 topic = event.removeprefix(SUBSCRIBE)
                 content = {"subscription": topic.decode("utf-8", "replace")}
                 send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
@@ -103,25 +103,3 @@ class Publisher:
     def stream(self, name: str, text: str) -> None:
         """Publish text of stdout or stderr."""
         self.publish(b"stream", {"name": name, "text": text})
-
-    def display(
-        self,
-        data: MimeBundle,
-        metadata: MimeBundle,
-        *,
-        display_id: str | None = None,
-        update: bool = False,
-    ) -> None:
-        """Publish a display, or the new content of one."""
-        transient = {} if display_id is None else {"display_id": display_id}
-        content = {"data": data, "metadata": metadata, "transient": transient}
-        self.publish(b"update_display_data" if update else b"display_data", content)
-
-    def result(self, count: int, data: MimeBundle, metadata: MimeBundle) -> None:
-        """Publish the value of a cell."""
-        content = {"execution_count": count, "data": data, "metadata": metadata}
-        self.publish(b"execute_result", content)
-
-    def clear_output(self, *, wait: bool = False) -> None:
-        """Publish the wish to clear the cell's output."""
-        self.publish(b"clear_output", {"wait": wait})

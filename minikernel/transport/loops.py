@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import zmq
@@ -30,8 +31,8 @@ class Watch:
 
     Args:
         sources: what to watch, and what to call.
-        tick: called when nothing has happened for a while.
-        interval: that while, in seconds.
+        tick: called now and then.
+        interval: how often, in seconds.
     """
 
     def __init__(
@@ -43,19 +44,18 @@ class Watch:
     ) -> None:
         self._sources = dict(sources)
         self._tick = tick
-        self._interval = int(interval * 1000)
+        self._interval = interval
         self._poller = zmq.Poller()
         for source in sources:
             self._poller.register(source, zmq.POLLIN)
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Watch until `ended()` says so (asked after each call) or the context ends."""
+        next_tick = time.monotonic() + self._interval
         while not ended():
-            try:
-                ready = self._poller.poll(self._interval)
-            except zmq.ContextTerminated:
-                return
-            for source, _ in ready:
+            left = max(0, next_tick - time.monotonic())
+            for source, _ in self._poller.poll(int(left * 1000)):
                 self._sources[source]()
-            if not ready:
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + self._interval
                 self._tick()

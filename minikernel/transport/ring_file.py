@@ -94,7 +94,7 @@ def _lock(file: int, path: Path) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # noqa: PERF203 - a wait, not a hot loop
+        except BlockingIOError:
             if time.monotonic() > deadline:
                 raise ConfigError(
                     f"another kernel uses the replay memory {str(path)!r}: end that kernel first"

@@ -95,6 +95,11 @@ class KernelSockets:
         socket.bind(f"ipc://{info.ipc_path(channel)}")
         self._ipc_files.append(Path(info.ipc_path(channel)))
 
+    @property
+    def subscriptions(self) -> int:
+        """A descriptor that becomes readable when something has happened to iopub."""
+        return self.iopub.fileno()
+
     def echo_heartbeats(self) -> None:
         """Return every heartbeat until the context ends: libzmq's own loop, it needs no GIL."""
         with contextlib.suppress(zmq.ContextTerminated, zmq.ZMQError):
@@ -133,7 +138,9 @@ def receive(socket: zmq.Socket[bytes], flags: int = 0) -> list[bytes]:
 
 def receive_nowait(socket: zmq.Socket[bytes]) -> list[bytes] | None:
     """Likewise, None if no message has come."""
-    return receive(socket, zmq.NOBLOCK) if socket.poll(0) else None
+    if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        return None
+    return receive(socket, zmq.NOBLOCK)
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[bytes]) -> bool:

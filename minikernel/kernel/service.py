@@ -1,0 +1,368 @@
+"""A kernel's life: start, serve, end."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import secrets
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from minikernel.auth import registry
+from minikernel.auth.jupyter_hmac import PREFIX, kernel_session_id
+from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.errors import ConfigError
+from minikernel.interpreter.python import PythonEngine
+from minikernel.kernel.comms import Comms
+from minikernel.kernel.control import Control
+from minikernel.kernel.dispatch import Dispatch, Effect
+from minikernel.kernel.frontend import Frontend
+from minikernel.kernel.publisher import Publisher
+from minikernel.kernel.refusals import Log, Refusals
+from minikernel.kernel.shell import Shell
+from minikernel.kernel.streams import Streams
+from minikernel.protocol.end import BARE, ChannelEnd, Guards
+from minikernel.transport import connection
+from minikernel.transport.loops import start_thread
+from minikernel.transport.ring_file import SUFFIX, RingFile, remove_orphans
+from minikernel.transport.sockets import KernelSockets
+from minikernel.wire.channels import Channel, Role
+from minikernel.wire.content import REQUESTS, STARTING
+from minikernel.wire.message import EMPTY, HeaderFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import FrameType
+
+    from minikernel.auth.keys import SecretKey
+    from minikernel.auth.scheme import Scheme
+
+GRACE = 2.0  # seconds that a running cell gets to end when the kernel is told to
+NUDGE = 0.05  # seconds between two signals to the main thread meanwhile
+CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run a kernel."""
+
+    connection_file: str | None = None  # None: write one, and print its path
+    scheme: str | None = None  # None: what the connection file says
+    guards: bool = True  # channel-hmac, section 8; off: the bare specification
+    max_age: float | None = None  # seconds that a signed date may be old; None: any
+    history_file: str | None = None  # None: the default place; "off": memory only
+    transport: str = "tcp"  # of a file that we write
+    ip: str = "127.0.0.1"  # of a file that we write
+
+
+class Stop(BaseException):
+    """Raised in the main thread by SIGTERM's handler: the kernel is to end."""
+
+
+def run(options: Options) -> int:
+    """Run a kernel until it is told to end; the exit code.
+
+    Raises:
+        ConfigError: it can't start; the text says what to mend.
+    """
+    path, made = _connection_file(options)
+    try:
+        kernel = Kernel(path, options)
+    except BaseException:
+        if made:
+            path.unlink(missing_ok=True)
+        raise
+    if made:
+        print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
+    kernel.serve()
+    kernel.close()
+    if made:
+        path.unlink(missing_ok=True)
+    # User threads that never end must not keep the process.
+    os._exit(0)
+
+
+def _connection_file(options: Options) -> tuple[Path, bool]:
+    """The connection file, and whether we made it."""
+    if options.connection_file is not None:
+        return Path(options.connection_file).absolute(), False
+    scheme = options.scheme or registry.DEFAULT
+    key = "" if scheme == registry.NULL else secrets.token_hex(32)
+    fields = connection.new_fields(
+        transport=options.transport,
+        ip=options.ip,
+        signature_scheme=registry.DEFAULT if scheme == registry.NULL else scheme,
+        key=key,
+    )
+    path = connection.runtime_dir() / f"kernel-{secrets.token_hex(8)}.json"
+    if options.transport == "ipc":
+        fields["ip"] = str(path.with_suffix("")) + "-ipc"
+    connection.write(path, fields)
+    return path, True
+
+
+def _now() -> bytes:
+    return msgspec.json.encode(datetime.now(timezone.utc))
+
+
+class Kernel:
+    """A kernel with its sockets bound.
+
+    Args:
+        path: of the connection file.
+        options: how to run.
+
+    Raises:
+        ConfigError: the file, the scheme or an address is refused.
+    """
+
+    def __init__(self, path: Path, options: Options) -> None:
+        info, fields = connection.read(path)
+        name = _scheme_name(info, options)
+        registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
+        self._ring: RingFile | None = None
+        self._stopping = False
+        self._leaving = threading.Event()
+        self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else None
+        self._pid = os.getpid()
+        self._orphans: Path | None = path.parent
+        self._sockets = KernelSockets(info)
+        try:
+            ports = {name: getattr(info, name) for name in connection.PORTS.values()}
+            if any(fields[name] != port for name, port in ports.items()):
+                connection.write(path, {**fields, **ports})
+            self._streams = Streams(self._stream)
+            self._log = Log(lambda: self._streams.terminal)
+            memory = self._open_memory(path, info.secret) if _remembers(name, options) else None
+            ends = self._make_ends(info, registry.create(name, info.secret, memory), options)
+        except BaseException:
+            self._sockets.close()
+            raise
+        self._wire_up(ends, ports, options)
+        if name in registry.WEAK:
+            self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
+        elif connection.readable_by_others(path):
+            self._log.line("the connection file can be read by others, and so can its key")
+
+    def _open_memory(self, path: Path, key: SecretKey) -> ReplayMemory:
+        try:
+            self._ring = RingFile(path.with_suffix(SUFFIX), key)
+        except OSError as problem:
+            self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
+            return ReplayMemory()
+        return ReplayMemory(self._ring.ring, self._record)
+
+    def _record(self, slot: int, digest: bytes) -> None:
+        """A disk that is full takes the memory of the past, not the kernel."""
+        try:
+            if self._ring is not None:
+                self._ring.record(slot, digest)
+        except OSError as problem:
+            self._ring = None
+            self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
+
+    def _make_ends(
+        self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
+    ) -> dict[Channel, ChannelEnd]:
+        session = kernel_session_id(info.secret) if info.key else secrets.token_hex(16)
+        guards = Guards(own_session=session, max_age=options.max_age) if options.guards else BARE
+        headers = HeaderFactory(session, secrets.token_hex(4), os.environ.get("USER", ""), _now)
+        return {
+            channel: ChannelEnd(
+                channel,
+                Role.KERNEL,
+                scheme,
+                headers,
+                guards=guards,
+                contents=REQUESTS,
+                now=time.time,
+            )
+            for channel in CHANNELS
+        }
+
+    def _wire_up(
+        self, ends: dict[Channel, ChannelEnd], ports: dict[str, int], options: Options
+    ) -> None:
+        self._publisher = Publisher(self._sockets, ends[Channel.IOPUB], self._resume_interrupt)
+        self._comms = Comms(self._publisher)
+        self._engine = PythonEngine(
+            Frontend(self._publisher, self._ask), history_file=_history_file(options)
+        )
+        dispatch = Dispatch(self._engine.info, ports, ends.values())
+        refusals = Refusals(self._publisher, self._log)
+        self._control = Control(
+            self._sockets,
+            ends[Channel.CONTROL],
+            ends[Channel.STDIN],
+            dispatch=dispatch,
+            publisher=self._publisher,
+            refusals=refusals,
+            effects=self._cause,
+            on_wake=self._woken,
+            on_tick=self._tick,
+        )
+        self._shell = Shell(
+            self._sockets,
+            ends[Channel.SHELL],
+            self._engine,
+            dispatch=dispatch,
+            publisher=self._publisher,
+            refusals=refusals,
+            streams=self._streams,
+            comms=self._comms,
+            effects=self._cause,
+        )
+
+    def serve(self) -> None:
+        """Answer requests until told to end."""
+        self._main = threading.get_ident()
+        self._take_over_process()
+        start_thread("minikernel heartbeat", self._sockets.echo_heartbeats)
+        self._control_thread = start_thread("minikernel control", self._control.run)
+        self._publisher.status(STARTING, EMPTY)
+        with contextlib.suppress(Stop):
+            self._serve_plainly()
+        self._leaving.set()
+
+    def _take_over_process(self) -> None:
+        self._streams.start()
+        signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, self._on_sigint)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        os.register_at_fork(after_in_child=_give_back_signals)
+
+    def _serve_plainly(self) -> None:
+        """Without an event loop: an asyncio hop costs more than a whole message."""
+        while not self._stopping:
+            request = self._shell.handle(self._shell.wait())
+            try:
+                request.send(None)
+            except StopIteration:
+                continue
+            self._serve_in_loop(request)  # it yielded: it needs a loop (interpreter.base)
+
+    def _serve_in_loop(self, first: Coroutine[None, None, None]) -> None:
+        """From now on all requests run inside one asyncio loop, and it waits for shell."""
+        import asyncio  # noqa: PLC0415 - not before somebody needs it
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        serving = loop.create_task(self._serve_from(first, loop))
+        while not serving.done():
+            # An interrupt in a task's step ends that task and comes out here as well.
+            with contextlib.suppress(KeyboardInterrupt):
+                loop.run_until_complete(serving)
+
+    async def _serve_from(
+        self, first: Coroutine[None, None, None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        readable = asyncio.Event()
+        loop.add_reader(self._shell.descriptor, readable.set)
+        await first
+        while not self._stopping:
+            # ZeroMQ signals on the descriptor once, not as long as there are messages.
+            readable.clear()
+            while (frames := self._shell.next()) is not None and not self._stopping:
+                await self._shell.handle(frames)
+                await asyncio.sleep(0)  # the user's tasks have their turn between cells
+            await readable.wait()
+
+    def close(self) -> None:
+        """Run exit handlers, send what is pending, and leave nothing behind."""
+        atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which follows, would skip them
+        self._engine.close()
+        self._streams.stop()
+        self._control.end()
+        self._control_thread.join(GRACE)
+        self._sockets.close()
+        if self._ring is not None:
+            self._ring.close()
+
+    def _cause(self, effect: Effect) -> None:
+        if effect is Effect.INTERRUPT:
+            leads = os.getpgrp() == self._pid
+            (os.killpg if leads else os.kill)(self._pid, signal.SIGINT)
+        elif effect is Effect.STOP:
+            self._stopping = True
+            self._control.wake()
+
+    def _stream(self, name: str, text: str) -> None:
+        self._publisher.stream(name, text)
+
+    def _resume_interrupt(self) -> None:
+        self._engine.interrupted()
+
+    def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self._publisher.defer_interrupt():
+            self._engine.interrupted()
+
+    def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        if not self._leaving.is_set():
+            raise Stop
+
+    def _woken(self, signals: bytes) -> None:
+        """Get the main thread out of whatever it does, if the kernel is to end.
+
+        Again and again: a signal just before a system call that blocks is not noticed by it.
+        """
+        self._stopping = self._stopping or bytes([signal.SIGTERM]) in signals
+        deadline = time.monotonic() + GRACE
+        while self._stopping and not self._leaving.wait(NUDGE):
+            if time.monotonic() > deadline:
+                self._log.line("the running cell did not end")
+                self._sockets.remove_files()
+                os._exit(1)
+            signal.pthread_kill(self._main, signal.SIGTERM)
+
+    def _tick(self) -> None:
+        self._engine.save()
+        if self._orphans is not None:
+            remove_orphans(self._orphans)
+            self._orphans = None
+        if self._parent is not None and os.getppid() != self._parent:
+            self._cause(Effect.STOP)
+
+    def _ask(self, prompt: str, *, password: bool) -> str:
+        if self._shell.asker is None:
+            raise NotImplementedError("this request does not allow input()")
+        self._streams.flush()
+        return self._control.ask(self._shell.asker, prompt, password=password)
+
+
+def _give_back_signals() -> None:
+    """In a forked child: it is no kernel, a signal does to it what it does to any process."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
+    """The scheme to run: the file's, or "null" if that was asked for and the key is empty."""
+    asked, said = options.scheme, info.signature_scheme
+    if asked == registry.NULL and not info.key:
+        return registry.NULL
+    if asked is not None and asked != said:
+        raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
+    return said
+
+
+def _remembers(name: str, options: Options) -> bool:
+    return options.guards and name.startswith(PREFIX)
+
+
+def _history_file(options: Options) -> Path | None:
+    if options.history_file == "off":
+        return None
+    if options.history_file is not None:
+        return Path(options.history_file)
+    return connection.data_dir() / "minikernel" / "history.sqlite"
