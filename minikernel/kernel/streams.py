@@ -18,7 +18,6 @@ import select
 import signal
 import sys
 import threading
-import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _TICK = 50  # ms that text may be pending
-_PAUSE = 0.02  # s in which what trickles into the pipes is collected
-_BREATH = 0.001  # s in which others get the lock from a thread that always has more to read
+_PAUSE = 20  # ms in which what trickles into the pipes is collected
+_BREATH = 1  # ms in which others get the lock from a thread that always has more to read
 _PENDING = 1 << 17  # characters that may be pending
 _MESSAGE = 1 << 21  # characters of the longest piece that is published
 _PIPE = 1 << 20  # bytes that a pipe should hold: Linux's limit for everybody
@@ -56,6 +55,7 @@ class Streams:
         self._publish = publish
         self._direct = True
         self._ticking = False  # the thread looks for pending text by itself
+        self._pausing = False  # the thread leaves the pipes alone for a moment
         self._stopping = False
         self._reset()
 
@@ -192,7 +192,8 @@ class Streams:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _run(self) -> None:
-        poll = select.poll()
+        poll, pause = select.poll(), select.poll()
+        pause.register(self._woken, select.POLLIN)
         for end in (*(pipe.end for pipe in self._pipes), self._woken):
             poll.register(end, select.POLLIN)
         while not self._stopping:
@@ -200,9 +201,9 @@ class Streams:
             if any(end == self._woken for end, _ in events):
                 os.read(self._woken, _READ)
             else:
-                self._tick(readable=bool(events))
+                self._tick(pause, readable=bool(events))
 
-    def _tick(self, *, readable: bool) -> None:
+    def _tick(self, pause: select.poll, *, readable: bool) -> None:
         with self._lock:
             if self._direct:
                 return
@@ -210,11 +211,15 @@ class Streams:
             size = self._publish_all()
             if size:
                 self._ticking = True
+            self._pausing = readable
         if readable:
-            time.sleep(_PAUSE if size < _READ else _BREATH)
+            pause.poll(_PAUSE if size < _READ else _BREATH)
+            self._pausing = False
 
     def _keep_ticking(self) -> None:
-        if not self._ticking:
+        # A pause ends, because from now on it matters which comes first, text or descriptors.
+        if self._pausing or not self._ticking:
+            self._pausing = False
             self._ticking = True
             os.write(self._wake, b".")
 
