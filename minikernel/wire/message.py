@@ -52,8 +52,6 @@ def loads(frame: bytes, decoder: msgspec.json.Decoder[Any] = msgspec.json.Decode
     """
     try:
         return decoder.decode(frame)
-    except msgspec.ValidationError as error:
-        raise ContentError(str(error)) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
         value = _tolerant(frame)
     try:

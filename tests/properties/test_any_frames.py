@@ -1,0 +1,74 @@
+"""Any list of frames gives a message or a RemoteProtocolError, never another exception."""
+
+from __future__ import annotations
+
+import hmac
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import create
+from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.errors import RemoteProtocolError
+from minikernel.protocol.end import ChannelEnd, Guards
+from minikernel.wire.channels import Channel, Role
+from minikernel.wire.content import REQUESTS
+from minikernel.wire.frames import DELIMITER
+from minikernel.wire.message import HeaderFactory, Message
+
+KEY = b"k" * 32
+MEMORY = ReplayMemory()
+SCHEME = create("hmac-sha256", SecretKey(KEY), MEMORY)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+json_frames = json_values.map(lambda v: json.dumps(v).encode())
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        name: json_values | st.sampled_from(["execute_request", "input_reply", "comm_msg", "me"])
+        for name in ("msg_id", "msg_type", "session", "username", "date", "version")
+    },
+).map(lambda v: json.dumps(v).encode())
+any_frame = st.binary(max_size=80) | json_frames | headers | st.just(b"{}")
+
+
+def end(channel: Channel, role: Role) -> ChannelEnd:
+    factory = HeaderFactory("kernel", "1", "user", lambda: b'""')
+    guards = Guards(own_session="kernel", max_age=5)
+    return ChannelEnd(
+        channel, role, SCHEME, factory, guards=guards, contents=REQUESTS, now=lambda: 0.0
+    )
+
+
+def give(channel: Channel, role: Role, frames: list[bytes]) -> None:
+    receiver = end(channel, role)
+    try:
+        message = receiver.receive(frames)
+    except RemoteProtocolError as problem:
+        expected = (0, {problem.reason: 1})
+    else:
+        assert isinstance(message, Message)
+        expected = (1, {})
+    assert (receiver.tally.verified, receiver.tally.rejected) == expected
+
+
+channels = st.sampled_from([Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB])
+roles = st.sampled_from(list(Role))
+
+
+@given(channels, roles, st.lists(any_frame | st.just(DELIMITER), max_size=12))
+def test_unsigned_frames(channel: Channel, role: Role, frames: list[bytes]) -> None:
+    give(channel, role, frames)
+
+
+@given(channels, roles, headers | any_frame, st.lists(any_frame, min_size=3, max_size=6))
+def test_signed_frames(channel: Channel, role: Role, header: bytes, rest: list[bytes]) -> None:
+    frames = [header, *rest]
+    signature = hmac.new(KEY, b"".join(frames[:4]), "sha256").hexdigest().encode()
+    give(channel, role, [b"id", DELIMITER, signature, *frames])
