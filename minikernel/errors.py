@@ -11,6 +11,8 @@
     |   +-- ContentError          authentic, but not what the protocol allows to say
     |       +-- Stale             the signed date is too old
     +-- ConfigError               a key, connection file or option that is refused
+    +-- KernelDied                the kernel's process ended while an answer was awaited
+    +-- CellError                 what a cell raised, if Result.raise_for_error is asked
 
 Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
 """
@@ -86,3 +88,24 @@ class Stale(ContentError):  # noqa: N818
     """The signed date is older than the option max_age allows."""
 
     reason = "stale"
+
+
+class KernelDied(MinikernelError, RuntimeError):  # noqa: N818
+    """The process of a kernel that we launched ended while an answer was awaited."""
+
+
+class CellError(MinikernelError):
+    """A cell failed in the kernel, or was aborted because an earlier one did.
+
+    Args:
+        text: the error and its traceback, fit for a terminal.
+        ename: the name of the exception's class, as the kernel sent it.
+        evalue: its text, likewise.
+        traceback: its lines, likewise.
+    """
+
+    def __init__(self, text: str, *, ename: str, evalue: str, traceback: list[str]) -> None:
+        super().__init__(text)
+        self.ename = ename
+        self.evalue = evalue
+        self.traceback = traceback

@@ -25,7 +25,6 @@ from minikernel.wire.channels import Channel, Role, may_carry
 from minikernel.wire.frames import JSON_FRAMES, LIMITS, Limits, join, split
 from minikernel.wire.message import (
     EMPTY,
-    HeaderFactory,
     Message,
     dumps,
     loads,
@@ -69,7 +68,7 @@ class ChannelEnd:
         channel: which.
         role: whose end.
         scheme: signs and verifies.
-        headers: makes the headers of what is sent.
+        headers: makes the header frame of a message type, for `send`.
         guards: what is checked beyond the signature.
         contents: message type -> struct; other contents are decoded to dicts.
         now: seconds since the epoch, for `max_age`.
@@ -81,7 +80,7 @@ class ChannelEnd:
         channel: Channel,
         role: Role,
         scheme: Scheme,
-        headers: HeaderFactory,
+        headers: Callable[[bytes], bytes],
         *,
         guards: Guards,
         contents: Mapping[str, type] | None = None,
@@ -123,8 +122,28 @@ class ChannelEnd:
         Raises:
             TypeError: a content or metadata that JSON has no form for.
         """
-        frames = [
+        return self.seal(
             self._headers(msg_type),
+            content,
+            parent=parent,
+            metadata=metadata,
+            buffers=buffers,
+            to=to,
+        )
+
+    def seal(
+        self,
+        header: bytes,
+        content: bytes | Mapping[str, Any],
+        *,
+        parent: bytes = EMPTY,
+        metadata: Mapping[str, Any] | None = None,
+        buffers: Sequence[bytes] = (),
+        to: Sequence[bytes] = (),
+    ) -> list[bytes]:
+        """Likewise, for one who has made the header already. Raises TypeError."""
+        frames = [
+            header,
             parent,
             self._sealed_metadata(metadata, buffers),
             content if isinstance(content, bytes) else dumps(content),
