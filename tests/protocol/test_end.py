@@ -1,0 +1,179 @@
+"""The guards of channel-hmac section 8: each attack fails, and no stock client is disturbed."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import create
+from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.errors import (
+    BadSignature,
+    ContentError,
+    FramingError,
+    Reflected,
+    RemoteProtocolError,
+    Replayed,
+    Stale,
+)
+from minikernel.protocol.end import BARE, ChannelEnd, Guards
+from minikernel.wire.channels import Channel, Role
+from minikernel.wire.content import REQUESTS, ExecuteRequest
+from minikernel.wire.frames import DELIMITER
+from minikernel.wire.message import HeaderFactory
+
+KEY = b"k" * 32
+NOW = datetime(2026, 9, 21, 13, 33, 20, tzinfo=timezone.utc).timestamp()
+HEADER = {"msg_id": "1", "msg_type": "execute_request", "session": "stock"}
+
+
+def end(
+    channel: Channel = Channel.SHELL,
+    role: Role = Role.KERNEL,
+    *,
+    guards: Guards | None = None,
+    session: str = "kernel",
+) -> ChannelEnd:
+    memory = ReplayMemory() if guards is not BARE else None
+    return ChannelEnd(
+        channel,
+        role,
+        create("hmac-sha256", SecretKey(KEY), memory),
+        HeaderFactory(session, "run", "user", lambda: b'"2026-09-21T13:33:20Z"'),
+        guards=guards or Guards(own_session=session),
+        contents=REQUESTS if role is Role.KERNEL else None,
+        now=lambda: NOW,
+    )
+
+
+def sign(*frames: bytes, identities: tuple[bytes, ...] = (b"id",)) -> list[bytes]:
+    signature = hmac.new(KEY, b"".join(frames[:4]), "sha256").hexdigest().encode()
+    return [*identities, DELIMITER, signature, *frames]
+
+
+def stock(content: object = None, metadata: object = None, **header: Any) -> list[bytes]:
+    content = {"code": "1"} if content is None else content
+    dicts = ({**HEADER, **header}, {}, metadata or {}, content)
+    return sign(*(json.dumps(d).encode() for d in dicts))
+
+
+def refused(receiver: ChannelEnd, frames: list[bytes], kind: type[RemoteProtocolError]) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        receiver.receive(frames)
+    assert type(caught.value) is kind
+    assert receiver.tally.rejected[kind.reason] == 1
+
+
+def test_a_stock_request_is_decoded() -> None:
+    message = end().receive(stock({"code": "x", "a_new_field": 1}))
+    assert message.content == ExecuteRequest(code="x")
+    assert message.identities == [b"id"]
+    assert message.header.session == "stock"
+
+
+def test_replay() -> None:
+    receiver, frames = end(), stock()
+    receiver.receive(list(frames))
+    refused(receiver, frames, Replayed)
+
+
+def test_a_client_that_reconnects_with_the_same_identity_goes_on() -> None:
+    receiver = end()
+    for n in range(3):
+        receiver.receive(stock(msg_id=str(n)))
+    assert receiver.tally.verified == 3
+
+
+def test_reflect() -> None:
+    kernel = end()
+    own = kernel.send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    refused(kernel, own, Reflected)
+
+
+def test_reflect_a_message_of_an_earlier_run() -> None:
+    earlier = end().send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    refused(end(), earlier, Reflected)
+
+
+@pytest.mark.parametrize(
+    ("channel", "msg_type"),
+    [
+        (Channel.CONTROL, "execute_request"),
+        (Channel.SHELL, "interrupt_request"),
+        (Channel.STDIN, "execute_request"),
+        (Channel.SHELL, "input_reply"),
+    ],
+)
+def test_cross_channel(channel: Channel, msg_type: str) -> None:
+    content = {"code": "1", "value": ""}
+    refused(end(channel), stock(content, msg_type=msg_type), ContentError)
+
+
+def test_signed_buffers() -> None:
+    client = end(role=Role.CLIENT, session="client")
+    for change in (lambda b: [*b, b"more"], lambda b: b[:-1], lambda b: [b[1], b[0]]):
+        frames = client.send(b"comm_msg", {"comm_id": "1"}, buffers=[b"one", b"two"])
+        at = len(frames) - 2
+        refused(end(), [*frames[:at], *change(frames[at:])], BadSignature)
+    frames = client.send(b"comm_msg", {"comm_id": "1"}, metadata={"mine": 1}, buffers=[b"one"])
+    message = end().receive(frames)
+    assert (message.buffers, message.metadata["mine"]) == ([b"one"], 1)
+
+
+def test_signed_absence_of_buffers() -> None:
+    frames = end(role=Role.CLIENT, session="client").send(b"comm_msg", {"comm_id": "1"})
+    refused(end(), [*frames, b"a buffer"], BadSignature)
+
+
+def test_buffers_of_a_stock_client_pass() -> None:
+    frames = stock({"comm_id": "1"}, msg_type="comm_msg")
+    assert end().receive([*frames, b"buffer"]).buffers == [b"buffer"]
+
+
+def test_max_age() -> None:
+    strict = Guards(own_session="kernel", max_age=60)
+    end(guards=strict).receive(stock(date="2026-09-21T13:33:00Z"))
+    end(guards=strict).receive(stock(date="2026-09-21T15:33:00+02:00"))
+    for date in ("2026-09-21T13:32:00Z", "2026-09-22T13:33:00Z", "yesterday", "", None):
+        refused(end(guards=strict), stock(date=date), Stale)
+
+
+def test_without_max_age_any_clock_and_any_delay_pass() -> None:
+    for n, date in enumerate(("1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "soon", None)):
+        end().receive(stock(date=date, msg_id=str(n)))
+
+
+def test_bare_is_the_specification_and_no_more() -> None:
+    bare, frames = end(Channel.CONTROL, guards=BARE), stock(session="kernel")
+    for _ in range(2):
+        bare.receive(list(frames))
+    plain = bare.send(b"status", b"{}")
+    assert plain[4] == b"{}"
+
+
+def test_a_malformed_request_names_its_header() -> None:
+    with pytest.raises(ContentError) as caught:
+        end().receive(stock({"code": 1}))
+    assert caught.value.header is not None
+    assert caught.value.header["msg_id"] == "1"
+    with pytest.raises(ContentError) as caught:
+        end().receive(stock(msg_id=5))
+    assert caught.value.header is not None
+    assert caught.value.header["msg_type"] == "execute_request"
+
+
+def test_nothing_is_decoded_before_the_signature_has_verified() -> None:
+    refused(end(), [DELIMITER, b"0" * 64, b"{", b"", b"", b""], BadSignature)
+    refused(end(), [b"no delimiter"], FramingError)
+
+
+def test_refuse_moves_a_message_from_verified_to_rejected() -> None:
+    receiver = end()
+    receiver.receive(stock())
+    receiver.refuse("not asked")
+    assert (receiver.tally.verified, receiver.tally.rejected) == (0, {"not asked": 1})
