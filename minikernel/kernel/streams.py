@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import fcntl
 import io
 import os
 import select
 import signal
 import sys
 import threading
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from minikernel.kernel.descriptors import (
+    READ,
+    CStdio,
+    Pipe,
+    open_what_is_closed,
+    replace_stdin,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +37,6 @@ _PAUSE = 20  # ms in which what trickles into the pipes is collected
 _BREATH = 1  # ms in which others get the lock from a thread that always has more to read
 _PENDING = 1 << 17  # characters that may be pending
 _MESSAGE = 1 << 21  # characters of the longest piece that is published
-_PIPE = 1 << 20  # bytes that a pipe should hold: Linux's limit for everybody
-_READ = 1 << 16  # bytes
 
 
 class Streams:
@@ -42,17 +46,22 @@ class Streams:
     child these are the pipes to its parent, which publishes.
     """
 
-    def __init__(self, publish: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, publish: Callable[[str, str], None], *, sending: Callable[[], bool] = lambda: False
+    ) -> None:
         """Prepare; nothing is redirected before `start`.
 
         Args:
             publish: takes "stdout" or "stderr" and a text. Called from any thread, never twice at
                 once. What it raises is dropped; there is nobody to tell.
+            sending: whether the calling thread is in the middle of sending another message, so
+                that a finaliser or signal handler that prints now must not wait for anybody.
         """
         self.stdout = TextStream(self, "stdout", 1)
         self.stderr = TextStream(self, "stderr", 2)
         self.terminal = 2  # the original stderr: the kernel's own log
         self._publish = publish
+        self._sending = sending
         self._direct = True
         self._ticking = False  # the thread looks for pending text by itself
         self._pausing = False  # the thread leaves the pipes alone for a moment
@@ -71,9 +80,9 @@ class Streams:
             `terminal`: the descriptor under which the original stderr lives on.
         """
         _flush(sys.stdout, sys.stderr)
-        _open_what_is_closed()
+        open_what_is_closed()
         self._c_stdio = CStdio()
-        self._stdin = _replace_stdin()
+        self._stdin = replace_stdin()
         self._pipes = (Pipe("stdout", 1), Pipe("stderr", 2))
         self.terminal = self._pipes[1].original
         self._ready = select.poll()
@@ -127,6 +136,9 @@ class Streams:
             if "\n" in text or stream.size > _PENDING:
                 self._write_out(stream)
             return
+        if self._sending():
+            self._keep_ticking()
+            return
         with self._lock:
             self._keep_ticking()
             if self._busy:  # this thread publishes, further down its stack: the tick will do it
@@ -142,6 +154,8 @@ class Streams:
         """Publish what is pending in `stream`."""
         if self._direct:
             self._write_out(stream)
+            return
+        if self._sending():
             return
         with self._lock:
             if not self._busy:
@@ -199,7 +213,7 @@ class Streams:
         while not self._stopping:
             events = poll.poll(_TICK if self._ticking else None)
             if any(end == self._woken for end, _ in events):
-                os.read(self._woken, _READ)
+                os.read(self._woken, READ)
             else:
                 self._tick(pause, readable=bool(events))
 
@@ -213,7 +227,7 @@ class Streams:
                 self._ticking = True
             self._pausing = readable
         if readable:
-            pause.poll(_PAUSE if size < _READ else _BREATH)
+            pause.poll(_PAUSE if size < READ else _BREATH)
             self._pausing = False
 
     def _keep_ticking(self) -> None:
@@ -370,106 +384,6 @@ class ByteStream(io.BufferedIOBase):
     def writable(self) -> bool:
         """Return True."""
         return True
-
-
-class Pipe:
-    """Descriptor 1 or 2, led into a pipe."""
-
-    def __init__(self, label: str, descriptor: int) -> None:
-        self.label = label
-        self.descriptor = descriptor
-        self.original = os.dup(descriptor)
-        # Keeping a write end means that there is no end of file, whoever closes descriptor 1.
-        self.end, self._kept = os.pipe()
-        os.set_blocking(self.end, False)
-        self._capacity = _enlarge(self.end)
-        os.dup2(self._kept, descriptor, inheritable=True)
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-
-    def read(self, *, final: bool) -> str:
-        """Return what stands in the pipe; with `final` also half a character."""
-        chunks: list[bytes] = []
-        # No more than the pipe can have held when we were called: somebody may write for ever.
-        for _ in range(0, self._capacity, _READ):
-            try:
-                chunks.append(os.read(self.end, _READ))
-            except BlockingIOError:
-                break
-            if len(chunks[-1]) < _READ:
-                break
-        return self._decode(b"".join(chunks), final)
-
-    def close(self) -> None:
-        """Close both ends."""
-        os.close(self.end)
-        os.close(self._kept)
-
-
-class CStdio:
-    """libc's own buffer of stdout.
-
-    Into a pipe, unlike a terminal, printf gives its text only when 4 kB have come together, so the
-    end of a cell has to fflush. ctypes is needed for that, and importing it costs milliseconds; but
-    a cell can reach printf only by ctypes itself or by an extension module from outside the
-    standard library (those that the kernel brings do not print). Only stdout is flushed: fflush of
-    all files would wait for every thread that reads from one.
-    """
-
-    def __init__(self) -> None:
-        self._modules = 0
-        self._fflush: Callable[[], object] | None = None
-
-    def flush(self) -> None:
-        """Give what C code has printed to descriptor 1, if any can have been."""
-        if self._fflush is not None:
-            self._fflush()
-        elif len(sys.modules) != self._modules:
-            self._modules = len(sys.modules)
-            if "_ctypes" in sys.modules or any(map(_is_foreign, [*sys.modules.items()])):
-                self._fflush = _load_fflush()
-
-
-def _is_foreign(entry: tuple[str, object]) -> bool:
-    name, module = entry
-    if name.startswith(("zmq.", "msgspec.")) or not isinstance(module, ModuleType):
-        return False
-    # Past __getattr__ and __getattribute__: a module that loads itself lazily must not do so here.
-    path = object.__getattribute__(module, "__dict__").get("__file__")
-    return isinstance(path, str) and path.endswith(".so") and "lib-dynload" not in path
-
-
-def _load_fflush() -> Callable[[], object]:
-    import ctypes  # noqa: PLC0415 - see CStdio
-
-    libc = ctypes.CDLL(None)
-    name = "__stdoutp" if sys.platform == "darwin" else "stdout"
-    stdout = ctypes.c_void_p.in_dll(libc, name)
-    return lambda: libc.fflush(stdout)
-
-
-def _enlarge(pipe: int) -> int:
-    """Return the bytes that a pipe holds, after asking for many."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # this user's pipes have used up their share
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
-    return _READ  # macOS
-
-
-def _open_what_is_closed() -> None:
-    """Give descriptors 0 to 2 to the null device where a launcher closed them."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr's number
-        pass
-    os.close(descriptor)
-
-
-def _replace_stdin() -> int:
-    """Put the null device on descriptor 0; return the original one."""
-    original = os.dup(0)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0, inheritable=True)
-    os.close(null)
-    return original
 
 
 def _flush(*streams: Any) -> None:  # noqa: ANN401 - whatever stands in sys

@@ -345,9 +345,9 @@ def test_what_c_code_printed_is_there_after_the_flush() -> None:
 
 def test_ctypes_is_imported_only_when_c_code_can_have_printed() -> None:
     report = run("""
-        import zmq, msgspec, decimal
         result = [[name in sys.modules for name in
             ("asyncio", "ctypes", "subprocess", "logging", "tempfile")]]
+        import zmq, msgspec, decimal
         streams.flush()
         result.append("ctypes" in sys.modules)
         import orjson
@@ -466,6 +466,28 @@ def test_printing_while_publishing() -> None:
         until(lambda: text() == "outer\\nnested\\n")
         """)
     assert report.text() == "outer\nnested\n"
+
+
+def test_printing_while_the_same_thread_sends_waits_for_nobody() -> None:
+    report = run("""
+        socket = threading.Lock()
+        sender = None
+        waiting = threading.Event()
+        def publish(*message):
+            waiting.set()
+            with socket: got.append(message)
+        streams._publish = publish
+        streams._sending = lambda: sender == threading.get_ident()
+        with socket:
+            sender = threading.get_ident()
+            os.write(1, b"descriptor\\n")
+            waiting.wait(30)  # the thread has our lock and waits for the socket
+            print("one", flush=True)
+            print("two")
+            sender = None
+        until(lambda: "two" in text())
+        """)
+    assert report.text() == "descriptor\none\ntwo\n"
 
 
 def test_an_interrupt_in_publish_leaves_the_streams_usable() -> None:
