@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 MimeBundle = dict[str, Any]  # mimetype -> data: str, or JSON for the JSON types; images base64
 
@@ -22,6 +23,7 @@ def enter_loop() -> Generator[None, None, None]:
 
     The kernel runs requests without any event loop until one is needed; a bare yield is the
     request for one, and to asyncio itself (``asyncio.sleep(0)``) it is one turn of the loop.
+    Going on takes ``loop.create_task(coroutine)``: ``await`` refuses a suspended coroutine.
     """
     yield
 
@@ -124,7 +126,15 @@ class Engine(Protocol):
         """SIGINT came; called by its handler, so in the main thread between two bytecodes.
 
         Raises KeyboardInterrupt if the user's code is on the stack (a cell, a completion), cancels
-        a cell that awaits, and does nothing between cells.
+        a cell that awaits, and does nothing between cells. Also raises in a task or callback of
+        the user's that keeps the loop busy, then out of the loop as well.
+        """
+
+    def running(self) -> AbstractContextManager[None, bool | None]:
+        """A context in which the user's code runs outside of cells: a comm's callback, say.
+
+        An interrupt raises KeyboardInterrupt in there. Exceptions, this one too, end the block
+        and are printed on sys.stderr.
         """
 
     def complete(self, code: str, cursor: int) -> Completion:

@@ -1,0 +1,75 @@
+"""Whether a cell can run as it stands, or how it goes on."""
+
+from __future__ import annotations
+
+import codeop
+import re
+import warnings
+from typing import Literal
+
+from minikernel.interpreter.cells import AWAIT
+
+Verdict = tuple[Literal["complete", "incomplete", "invalid"], str]
+
+_INDENT = " " * 4
+_EXTRA = re.compile(r"\s*(?:[%!?]|.*\?\s*$)")  # magics, shell escapes, help: for others to judge
+_LEAVES = re.compile(r"\s*(?:return|raise|pass|break|continue)\b")
+_COMMENT = re.compile(r"\s*#[^'\"]*$")
+
+
+def is_complete(code: str, flags: int) -> Verdict:
+    """Judge `code` as IPython's prompt does: a block wants a blank line, or a newline, at its end.
+
+    Args:
+        code: The cell so far.
+        flags: The __future__ flags in force.
+
+    Returns:
+        The verdict, and the indent of the next line if it is "incomplete".
+    """
+    lines = code.split("\n")
+    if not code.strip() or (len(lines) == 1 and _EXTRA.match(code)):
+        return "complete", ""
+    try:
+        compiled = _compile(code, flags)
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return "invalid", ""
+    block = _last_line(lines)[:1].isspace() and lines[-1].strip() != ""
+    if compiled and not (block and _is_block(code, flags)):
+        return "complete", ""
+    return "incomplete", _next_indent(lines)
+
+
+def _compile(code: str, flags: int) -> bool:
+    """Return whether `code` compiles, False if it only lacks its end; raise if it never can."""
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= flags | AWAIT
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compiler(code, "<cell>", "exec") is not None
+
+
+def _is_block(code: str, flags: int) -> bool:
+    """Whether one more indented line could follow: not so within brackets or a string."""
+    lines = code.split("\n")
+    last = _last_line(lines)
+    indent = last[: len(last) - len(last.lstrip())]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(f"{code}\n{indent}pass", "<cell>", "exec", flags | AWAIT, dont_inherit=True)
+        except SyntaxError:
+            return False
+    return True
+
+
+def _last_line(lines: list[str]) -> str:
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _next_indent(lines: list[str]) -> str:
+    last = _last_line(lines)
+    indent = last[: len(last) - len(last.lstrip())]
+    if _COMMENT.sub("", last).rstrip().endswith(":"):
+        return indent + _INDENT
+    return indent[: -len(_INDENT)] if _LEAVES.match(last) else indent

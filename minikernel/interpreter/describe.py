@@ -1,0 +1,140 @@
+"""A page about an object: signature, docstring, source, as `name?` and Shift-Tab show it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any
+
+from minikernel.interpreter.formatting import PLAIN
+from minikernel.interpreter.introspect import called_at, find, jedi_docstring, name_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minikernel.interpreter.base import MimeBundle
+    from minikernel.interpreter.introspect import Namespace
+
+_RED, _OFF = "\x1b[31m", "\x1b[39m"
+_LONGEST = 400  # characters of a value's repr
+
+
+def describe_at(code: str, cursor: int, detail: int, namespace: Namespace) -> MimeBundle | None:
+    """Describe what stands at `cursor`, or else the function that is being called there.
+
+    Args:
+        code: Any text.
+        cursor: In code points; what is outside counts as the nearer end.
+        detail: 1 for the source as well.
+        namespace: Where names are looked up.
+    """
+    cursor = max(0, min(cursor, len(code)))
+    for name in (name_at(code, cursor), called_at(code, cursor)):
+        if name and (page := describe(name, detail, namespace)):
+            return page
+    text = jedi_docstring(code, cursor, namespace)
+    return {PLAIN: text} if text else None
+
+
+def describe(name: str, detail: int, namespace: Namespace) -> MimeBundle | None:
+    """Describe the object that a dotted name stands for; None if there is none."""
+    try:
+        value = find(name, namespace)
+    except LookupError:
+        return None
+    parts = list(_parts(name, value, detail))
+    return {PLAIN: "\n".join(f"{_RED}{head}:{_OFF}{text}" for head, text in parts)}
+
+
+def _parts(name: str, value: Any, detail: int) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    is_code = callable(value) or inspect.ismodule(value)
+    if callable(value) and (signature := _signature(value)):
+        head = "Init signature" if isinstance(value, type) else "Signature"
+        yield head, f" {name.rpartition('.')[2]}{signature}"
+    if not is_code:
+        yield "Value", f" {_short_repr(value)}"
+        if isinstance(value, Sized):
+            yield "Length", f" {_length(value)}"
+    source = source_of(value) if detail else ""
+    if source:
+        yield "Source", f"\n{source.rstrip()}"
+    else:
+        yield "Docstring", _docstring(value)
+        if isinstance(value, type) and (text := _init_docstring(value)):
+            yield "Init docstring", text
+    if filename := _filename(value):
+        yield "File", f" {filename}"
+    yield "Type", f" {type(value).__name__}"
+
+
+def source_of(value: Any) -> str:  # noqa: ANN401 - any object
+    """Return the source of a function, class or module; "" if it has none in Python."""
+    try:
+        return inspect.getsource(inspect.unwrap(value) if callable(value) else value)
+    except (OSError, TypeError, ValueError):
+        return _class_source(value) if isinstance(value, type) else ""
+    except Exception:  # noqa: BLE001 - the object's own attributes
+        return ""
+
+
+def _class_source(kind: type) -> str:
+    """Find a class of a cell by the file of its methods: inspect wants a module with a file."""
+    codes = (getattr(value, "__code__", None) for value in vars(kind).values())
+    filename = next((code.co_filename for code in codes if code), "")
+    source = "".join(linecache.getlines(filename))
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return ""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
+            return ast.get_source_segment(source, node) or ""
+    return ""
+
+
+def _signature(value: Any) -> str:  # noqa: ANN401
+    try:
+        return str(inspect.signature(value))
+    except Exception:  # noqa: BLE001 - no signature, or a default whose __repr__ fails
+        return ""
+
+
+def _docstring(value: Any) -> str:  # noqa: ANN401
+    try:
+        text = inspect.getdoc(value)
+    except Exception:  # noqa: BLE001 - the object's own __doc__
+        text = None
+    if not isinstance(text, str):
+        return " <no docstring>"
+    return f"\n{text}" if "\n" in text else f" {text}"
+
+
+def _init_docstring(kind: type) -> str:
+    init = inspect.getattr_static(kind, "__init__", None)
+    if init is None or init is object.__init__ or not inspect.isfunction(init) or not init.__doc__:
+        return ""
+    return _docstring(init)
+
+
+def _filename(value: Any) -> str:  # noqa: ANN401
+    try:
+        return inspect.getfile(inspect.unwrap(value) if callable(value) else value)
+    except Exception:  # noqa: BLE001 - built in, or no file
+        return ""
+
+
+def _short_repr(value: Any) -> str:  # noqa: ANN401
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - the object's own __repr__
+        return f"<its __repr__ raised {type(error).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _length(value: Sized) -> str:
+    try:
+        return str(len(value))
+    except Exception as error:  # noqa: BLE001 - the object's own __len__
+        return f"<its __len__ raised {type(error).__name__}>"

@@ -1,0 +1,133 @@
+"""What a cell finds around itself: `__main__`, builtins, sys, modules that know of us."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from minikernel.interpreter.formatting import report
+from minikernel.interpreter.imports import after_import
+from minikernel.interpreter.leaving import Quitter
+from minikernel.interpreter.paging import Help, pager
+from minikernel.interpreter.stdin import Stdin, getpass_over, input_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minikernel.interpreter.base import Frontend, MimeBundle
+    from minikernel.interpreter.display import Displayer
+
+FIGURES = "minikernel.interpreter.figures"
+_ABSENT = object()
+
+
+class Surroundings:
+    """Replaces what reads from, shows on or ends a terminal, until `restore`.
+
+    Args:
+        frontend: Where questions go.
+        displayer: The display functions.
+        page: Shows a text of several lines.
+    """
+
+    def __init__(
+        self, frontend: Frontend, displayer: Displayer, page: Callable[[MimeBundle], object]
+    ) -> None:
+        self.main = types.ModuleType("__main__")
+        self.main.__dict__["__builtins__"] = builtins
+        self.after_cell: list[Callable[[], object]] = []
+        self._displayer = displayer
+        self._undo: list[Callable[[], object]] = []
+        self._replace_main()
+        self._working_directory_first()
+        self._replace_builtins(frontend)
+        self._replace_sys(frontend)
+        self._prepare_imports(frontend, page)
+
+    def restore(self) -> None:
+        """Undo all, last first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _replace_main(self) -> None:
+        before = sys.modules["__main__"]
+        sys.modules["__main__"] = self.main
+        self._undo.append(lambda: sys.modules.__setitem__("__main__", before))
+
+    def _working_directory_first(self) -> None:
+        if "" not in sys.path[:1]:
+            sys.path.insert(0, "")
+            self._undo.append(lambda: sys.path.remove("") if "" in sys.path else None)
+
+    def _replace_builtins(self, frontend: Frontend) -> None:
+        for name in ("display", "update_display", "clear_output"):
+            self._replace(builtins, name, getattr(self._displayer, name))
+        self._replace(builtins, "input", input_over(frontend))
+        self._replace(builtins, "help", Help())
+        self._replace(builtins, "exit", Quitter("exit"))
+        self._replace(builtins, "quit", Quitter("quit"))
+
+    def _replace_sys(self, frontend: Frontend) -> None:
+        self._replace(sys, "stdin", Stdin(frontend))
+        self._replace(sys, "argv", [""])
+        self._replace(sys, "displayhook", displayhook)
+        self._replace(sys, "breakpointhook", _break)
+
+    def _prepare_imports(self, frontend: Frontend, page: Callable[[MimeBundle], object]) -> None:
+        """Have a say in modules that may be imported, without importing them."""
+        self._later("getpass", lambda it: self._replace(it, "getpass", getpass_over(frontend)))
+        self._later("pydoc", lambda it: self._replace(it, "pager", pager(page)))
+        self._later("pdb", self._prepare_pdb)
+        self._later("IPython.core.display_functions", self._displayer.adopt)
+        self._later("matplotlib", _choose_backend)
+        self._later(FIGURES, self._connect_figures)
+
+    def _later(self, name: str, callback: Callable[[types.ModuleType], object]) -> None:
+        self._undo.append(after_import(name, callback))
+
+    def _prepare_pdb(self, pdb: types.ModuleType) -> None:
+        from minikernel.interpreter.debugger import set_trace, stop_tracing  # noqa: PLC0415 - pdb
+
+        self._replace(pdb, "set_trace", set_trace)
+        self.after_cell.append(stop_tracing)
+
+    def _connect_figures(self, figures: types.ModuleType) -> None:
+        figures.connect(self._displayer)
+        self._undo.append(figures.disconnect)
+        self.after_cell.append(lambda: _reported(figures.flush))
+
+    def _replace(self, owner: object, name: str, value: Any) -> None:  # noqa: ANN401 - any attribute
+        before = getattr(owner, name, _ABSENT)
+        setattr(owner, name, value)
+        if before is _ABSENT:
+            self._undo.append(lambda: vars(owner).pop(name, None))
+        else:
+            self._undo.append(lambda: setattr(owner, name, before))
+
+
+def displayhook(value: object) -> None:
+    """Print the repr of a value: what sys.displayhook does when a cell calls it."""
+    if value is not None:
+        print(repr(value))  # noqa: T201 - its purpose
+
+
+def _break(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - PEP 553
+    from minikernel.interpreter.debugger import breakpoint_hook  # noqa: PLC0415 - pdb on first use
+
+    return breakpoint_hook(*args, **options)
+
+
+def _choose_backend(matplotlib: types.ModuleType) -> None:
+    """Make figures inline unless MPLBACKEND says otherwise; children inherit nothing of it."""
+    if not os.environ.get("MPLBACKEND"):
+        matplotlib.rcParams["backend"] = f"module://{FIGURES}"
+
+
+def _reported(function: Callable[[], object]) -> None:
+    try:
+        function()
+    except Exception:  # noqa: BLE001 - the user's figures
+        report()
