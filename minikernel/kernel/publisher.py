@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from minikernel.transport.sockets import receive_nowait, send
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from minikernel.protocol.end import ChannelEnd
     from minikernel.transport.sockets import KernelSockets
 
+_Message = tuple[
+    bytes, "bytes | Mapping[str, Any]", bytes, "Mapping[str, Any] | None", "Sequence[bytes]"
+]
 SUBSCRIBE = b"\x01"
 
 
@@ -39,6 +43,7 @@ class Publisher:
         self._main = threading.get_ident()
         self._sender = 0
         self._deferred = False
+        self._postponed: deque[_Message] = deque()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
@@ -56,21 +61,39 @@ class Publisher:
         """Send a message to all subscribers; in a forked child, to nobody."""
         if self.forked:
             return
+        parent = self.parent if parent is None else parent
+        message = (msg_type, content, parent, metadata, buffers)
+        if self.sending():
+            self._postponed.append(message)
+            return
         with self._sockets.iopub_lock:
             self._sender = threading.get_ident()
-            frames = self._end.send(
-                msg_type,
-                content,
-                parent=self.parent if parent is None else parent,
-                metadata=metadata,
-                buffers=buffers,
-                to=(msg_type,),
-            )
-            send(self._sockets.iopub, frames)
-            self._greet()  # a send may use up the signal that a subscription gave
-            self._sender = 0
+            try:
+                self._send(*message)
+                while self._postponed:
+                    self._send(*self._postponed.popleft())
+                self._greet()  # a send may use up the signal that a subscription gave
+            finally:
+                self._sender = 0
         if self._deferred:
             self._resume()
+
+    def sending(self) -> bool:
+        """Whether this thread is sending: a finaliser or signal handler may come in between."""
+        return self._sender == threading.get_ident()
+
+    def _send(
+        self,
+        msg_type: bytes,
+        content: bytes | Mapping[str, Any],
+        parent: bytes,
+        metadata: Mapping[str, Any] | None,
+        buffers: Sequence[bytes],
+    ) -> None:
+        frames = self._end.send(
+            msg_type, content, parent=parent, metadata=metadata, buffers=buffers, to=(msg_type,)
+        )
+        send(self._sockets.iopub, frames)
 
     def defer_interrupt(self) -> bool:
         """Whether the main thread is sending: half a multipart message would garble the next."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import os
-import secrets
 import signal
 import threading
 import time
@@ -96,14 +94,14 @@ def _connection_file(options: Options) -> tuple[Path, bool]:
     if options.connection_file is not None:
         return Path(options.connection_file).absolute(), False
     scheme = options.scheme or registry.DEFAULT
-    key = "" if scheme == registry.NULL else secrets.token_hex(32)
+    key = "" if scheme == registry.NULL else os.urandom(32).hex()
     fields = connection.new_fields(
         transport=options.transport,
         ip=options.ip,
         signature_scheme=registry.DEFAULT if scheme == registry.NULL else scheme,
         key=key,
     )
-    path = connection.runtime_dir() / f"kernel-{secrets.token_hex(8)}.json"
+    path = connection.runtime_dir() / f"kernel-{os.urandom(8).hex()}.json"
     if options.transport == "ipc":
         fields["ip"] = str(path.with_suffix("")) + "-ipc"
     connection.write(path, fields)
@@ -140,7 +138,10 @@ class Kernel:
             ports = {name: getattr(info, name) for name in connection.PORTS.values()}
             if any(fields[name] != port for name, port in ports.items()):
                 connection.write(path, {**fields, **ports})
-            self._streams = Streams(self._stream)
+            self._streams = Streams(
+                self._stream,
+                sending=lambda: self._publisher.sending(),  # noqa: PLW0108 - made later
+            )
             self._log = Log(lambda: self._streams.terminal)
             memory = self._open_memory(path, info.secret) if _remembers(name, options) else None
             ends = self._make_ends(info, registry.create(name, info.secret, memory), options)
@@ -173,9 +174,9 @@ class Kernel:
     def _make_ends(
         self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
     ) -> dict[Channel, ChannelEnd]:
-        session = kernel_session_id(info.secret) if info.key else secrets.token_hex(16)
+        session = kernel_session_id(info.secret) if info.key else os.urandom(16).hex()
         guards = Guards(own_session=session, max_age=options.max_age) if options.guards else BARE
-        headers = HeaderFactory(session, secrets.token_hex(4), os.environ.get("USER", ""), _now)
+        headers = HeaderFactory(session, os.urandom(4).hex(), os.environ.get("USER", ""), _now)
         return {
             channel: ChannelEnd(
                 channel,
@@ -228,6 +229,7 @@ class Kernel:
         self._take_over_process()
         start_thread("minikernel heartbeat", self._sockets.echo_heartbeats)
         self._control_thread = start_thread("minikernel control", self._control.run)
+        self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
         with contextlib.suppress(Stop):
             self._serve_plainly()
@@ -256,18 +258,19 @@ class Kernel:
 
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        serving = loop.create_task(self._serve_from(first, loop))
+        serving = loop.create_task(self._serve_from(first))
         while not serving.done():
             # An interrupt in a task's step ends that task and comes out here as well.
             with contextlib.suppress(KeyboardInterrupt):
                 loop.run_until_complete(serving)
 
-    async def _serve_from(
-        self, first: Coroutine[None, None, None], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    async def _serve_from(self, first: Coroutine[None, None, None]) -> None:
+        import asyncio  # noqa: PLC0415 - likewise
+
+        loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._shell.descriptor, readable.set)
-        await first
+        await loop.create_task(first)  # it has begun, only a task can go on with it
         while not self._stopping:
             # ZeroMQ signals on the descriptor once, not as long as there are messages.
             readable.clear()

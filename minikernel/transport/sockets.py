@@ -102,7 +102,7 @@ class KernelSockets:
 
     def echo_heartbeats(self) -> None:
         """Return every heartbeat until the context ends: libzmq's own loop, it needs no GIL."""
-        with contextlib.suppress(zmq.ContextTerminated, zmq.ZMQError):
+        with contextlib.suppress(zmq.ZMQError):
             zmq.proxy(self.heartbeat, self.heartbeat)
         self.heartbeat.close()
 

@@ -1,0 +1,273 @@
+"""A kernel lives and dies well."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import KernelProcess, RawClient
+
+Start = "Callable[..., KernelProcess]"
+Connect = "Callable[..., RawClient]"
+PATIENCE = 20
+
+
+def ends(kernel: KernelProcess) -> int:
+    return kernel.process.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("channel", ["control", "shell"])
+@pytest.mark.parametrize("restart", [True, False])
+def test_shutdown(start_kernel: Any, connect: Any, channel: str, restart: bool) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    content = client.request(getattr(client, channel), "shutdown_request", restart=restart)
+    assert content == {"status": "ok", "restart": restart}
+    assert ends(kernel) == 0
+    assert kernel.terminal == ""
+    assert kernel.file.exists(), "the file is not the kernel's own"
+
+
+def test_sigterm(start_kernel: Any, connect: Any) -> None:
+    kernel = start_kernel()
+    connect(kernel).execute("import atexit; atexit.register(lambda: open('left', 'w').close())")
+    kernel.process.terminate()
+    assert ends(kernel) == 0
+    assert (kernel.file.parent / "left").exists()
+    assert kernel.terminal == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; time.sleep(600)",
+        "while True: pass",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "import asyncio; await asyncio.sleep(600)",
+        "input()",
+        "import threading; threading.Thread(target=lambda: threading.Event().wait()).start()",
+    ],
+)
+def test_shutdown_while_something_runs(start_kernel: Any, connect: Any, code: str) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    client.send(client.shell, "execute_request", code=code)
+    while client.receive(client.iopub)["header"]["msg_type"] != "execute_input":
+        pass
+    assert client.request(client.control, "shutdown_request", restart=False)["status"] == "ok"
+    ends(kernel)
+
+
+def test_sigint_between_cells_is_nothing(start_kernel: Any, connect: Any) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    client.execute("1")
+    for _ in range(5):
+        kernel.process.send_signal(signal.SIGINT)
+        assert client.execute("2")[0]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: pass",
+        "import time\ntime.sleep(600)",
+        "import asyncio\nawait asyncio.sleep(600)",
+        "import asyncio\nawait asyncio.sleep(0)\nwhile True: pass",
+        "import os\nos.system('sleep 600')",
+        "input()",
+        "while True: print('x', flush=True)",
+        "import threading\nthreading.Event().wait()",
+    ],
+)
+def test_sigint_in_a_cell(start_kernel: Any, connect: Any, code: str) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    msg_id = client.send(client.shell, "execute_request", code=code + "\nraise KeyboardInterrupt")
+    while client.receive(client.iopub)["header"]["msg_type"] != "execute_input":
+        pass
+    os.killpg(kernel.process.pid, signal.SIGINT)
+    assert client.reply(client.shell, msg_id)["content"]["ename"] == "KeyboardInterrupt"
+    client.outputs(msg_id)
+    assert client.text("print('alive')") == "alive\n"
+
+
+def test_without_f_the_kernel_writes_a_file_says_where_and_takes_it_away(tmp_path: Path) -> None:
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minikernel", "run", "--history", "off"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        path = Path(process.stdout.readline().strip())
+        assert path.parent == tmp_path
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert json.loads(path.read_text())["shell_port"] > 0
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        assert process.stdout.read() == ""
+    assert not path.exists()
+
+
+def test_ipc(start_kernel: Any, connect: Any, tmp_path: Path) -> None:
+    kernel = start_kernel(transport="ipc", ip=str(tmp_path / "k"))
+    sockets = sorted(tmp_path.glob("k-*"))
+    assert len(sockets) == 5
+    assert all(s.stat().st_mode & 0o077 == 0 for s in sockets)
+    client = connect(kernel)
+    assert client.text("import os; os.chdir('/'); print(6 * 7)") == "42\n"
+    client.request(client.control, "shutdown_request")
+    ends(kernel)
+    assert not list(tmp_path.glob("k-*"))
+
+
+def test_the_kernel_ends_with_its_parent(tmp_path: Path) -> None:
+    script = (
+        "import os, subprocess, sys\n"
+        "os.environ['JPY_PARENT_PID'] = str(os.getpid())\n"
+        "kernel = subprocess.Popen([sys.executable, '-m', 'minikernel', 'run', '--history', 'off'],"
+        " stdout=subprocess.PIPE, start_new_session=True)\n"
+        "kernel.stdout.readline()\n"
+        "print(kernel.pid)\n"
+    )
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=environment, check=True, timeout=60
+    )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        kernel = psutil.Process(int(done.stdout))
+        kernel.wait(PATIENCE)
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_os_exit_in_a_cell_ends_the_kernel_as_asked(start_kernel: Any, connect: Any) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    client.send(client.shell, "execute_request", code="import os; os._exit(7)")
+    assert ends(kernel) == 7
+    assert kernel.terminal == ""
+
+
+def test_fork(start_kernel: Any, connect: Any) -> None:
+    client = connect(start_kernel())
+    code = (
+        "import os\npid = os.fork()\n"
+        "if pid == 0:\n    print('child'); raise SystemExit(3)\n"
+        "status = os.waitpid(pid, 0)[1]\n"
+        "print('parent', os.waitstatus_to_exitcode(status))"
+    )
+    reply, outputs = client.execute(code)
+    assert reply["status"] == "ok"
+    text = "".join(m["content"].get("text", "") for m in outputs)
+    assert sorted(text.split("\n")) == ["", "child", "parent 1"]
+    code = (
+        "import multiprocessing\n"
+        "def work(n): return n * n\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(work, [2, 3]))"
+    )
+    assert client.text(code) == "[4, 9]\n"
+    code = (
+        "p = multiprocessing.get_context('fork').Process(target=__import__('time').sleep,"
+        " args=(60,))\np.start(); p.terminate(); p.join(); print(p.exitcode)"
+    )
+    assert client.text(code) == "-15\n"
+
+
+def test_a_start_imports_nothing_that_it_does_not_need(start_kernel: Any, connect: Any) -> None:
+    client = connect(start_kernel())
+    heavy = ["asyncio", "jupyter_client", "IPython", "traitlets", "jedi", "sqlite3", "logging"]
+    code = f"import sys; print([m for m in {heavy} if m in sys.modules])"
+    assert client.text(code.replace("asyncio", "async' 'io")) == "[]\n"
+
+
+def test_asyncio_in_plain_cells(start_kernel: Any, connect: Any) -> None:
+    client = connect(start_kernel())
+    assert client.text("import sys; print(any(m[:5] == 'async' for m in sys.modules))") == "False\n"
+    code = (
+        "import asyncio\nticks = []\n"
+        "async def tick():\n"
+        "    while True:\n        ticks.append(1); await asyncio.sleep(0.001)\n"
+        "task = asyncio.create_task(tick())"
+    )
+    assert client.execute(code)[0]["status"] == "ok"
+    deadline = time.monotonic() + PATIENCE
+    while client.text("print(len(ticks) > 20)") != "True\n":
+        assert time.monotonic() < deadline
+    assert client.text("await asyncio.sleep(0); print('awaited')") == "awaited\n"
+    assert client.execute("await asyncio.wait_for(asyncio.sleep(9), 0.01)")[0]["ename"] in {
+        "TimeoutError"
+    }
+
+
+def test_a_replay_is_refused_also_after_kill_9(start_kernel: Any, connect: Any) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    msg_id, frames = client.message("execute_request", {"code": "open('ran', 'a').write('x')"})
+    client.shell.send_multipart(frames)
+    client.outputs(msg_id)
+    client.shell.send_multipart(frames)
+    client.execute("1")
+    assert client.rejected("shell") == {"replayed": 1}
+    kernel.kill()
+    kernel.start()
+    again = connect(kernel)
+    again.shell.send_multipart(frames)
+    again.execute("1")
+    assert again.rejected("shell") == {"replayed": 1}
+    assert (kernel.file.parent / "ran").read_text() == "x"
+
+
+def test_the_bare_specification_lets_a_replay_pass(start_kernel: Any, connect: Any) -> None:
+    client = connect(kernel := start_kernel("--guards", "off"))
+    _, frames = client.message("execute_request", {"code": "open('ran', 'a').write('x')"})
+    client.shell.send_multipart(frames)
+    client.shell.send_multipart(frames)
+    client.execute("1")
+    assert (kernel.file.parent / "ran").read_text() == "xx"
+
+
+def test_a_connection_file_that_others_can_read_is_a_warning(
+    start_kernel: Any, connect: Any, tmp_path: Path
+) -> None:
+    kernel = start_kernel()
+    connect(kernel).request(connect(kernel).control, "shutdown_request")
+    ends(kernel)
+    kernel.file.chmod(0o644)
+    kernel.start()
+    assert "can be read by others" in kernel.terminal
+
+
+def test_hmac_md5_is_a_warning(start_kernel: Any) -> None:
+    assert "broken hash" in start_kernel(signature_scheme="hmac-md5").terminal
+
+
+def test_history_survives(start_kernel: Any, connect: Any, tmp_path: Path) -> None:
+    database = tmp_path / "history.sqlite"
+    kernel = start_kernel("--history", str(database))
+    client = connect(kernel)
+    client.execute("'remember me'")
+    client.request(client.control, "shutdown_request")
+    ends(kernel)
+    assert database.stat().st_mode & 0o077 == 0
+    client = connect(start_kernel("--history", str(database), name="second"))
+    content = client.request(
+        client.shell, "history_request", hist_access_type="search", pattern="*remember me*"
+    )
+    assert content["history"][0][2] == "'remember me'"
