@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minikernel.interpreter.base import MimeBundle
     from minikernel.kernel.publisher import Publisher
 
@@ -19,8 +21,9 @@ class Ask(Protocol):
 class Frontend:
     """The kernel, as `interpreter.base.Frontend` sees it."""
 
-    def __init__(self, publisher: Publisher, ask: Ask) -> None:
+    def __init__(self, publisher: Publisher, flush: Callable[[], None], ask: Ask) -> None:
         self._publisher = publisher
+        self._flush = flush  # what was printed before comes before
         self._ask = ask
 
     def display(
@@ -32,6 +35,7 @@ class Frontend:
         update: bool = False,
     ) -> None:
         """Publish a display, or the new content of one."""
+        self._flush()
         transient = {} if display_id is None else {"display_id": display_id}
         content = {"data": data, "metadata": metadata, "transient": transient}
         msg_type = b"update_display_data" if update else b"display_data"
@@ -39,13 +43,16 @@ class Frontend:
 
     def result(self, count: int, data: MimeBundle, metadata: MimeBundle) -> None:
         """Publish the value of a cell."""
+        self._flush()
         content = {"execution_count": count, "data": data, "metadata": metadata}
         self._publisher.publish(b"execute_result", content)
 
     def clear_output(self, *, wait: bool = False) -> None:
         """Publish the wish to clear the cell's output."""
+        self._flush()
         self._publisher.publish(b"clear_output", {"wait": wait})
 
     def input(self, prompt: str, *, password: bool = False) -> str:
         """Ask over stdin."""
+        self._flush()
         return self._ask(prompt, password=password)

@@ -196,7 +196,8 @@ class Kernel:
         self._publisher = Publisher(self._sockets, ends[Channel.IOPUB], self._resume_interrupt)
         self._comms = Comms(self._publisher)
         self._engine = PythonEngine(
-            Frontend(self._publisher, self._ask), history_file=_history_file(options)
+            Frontend(self._publisher, self._streams.flush, self._ask),
+            history_file=_history_file(options),
         )
         dispatch = Dispatch(self._engine.info, ports, ends.values())
         refusals = Refusals(self._publisher, self._log)
@@ -240,7 +241,9 @@ class Kernel:
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        os.register_at_fork(after_in_child=_give_back_signals)
+        os.register_at_fork(
+            before=_hold_signals, after_in_parent=_release_signals, after_in_child=_in_child
+        )
 
     def _serve_plainly(self) -> None:
         """Without an event loop: an asyncio hop costs more than a whole message."""
@@ -338,15 +341,30 @@ class Kernel:
     def _ask(self, prompt: str, *, password: bool) -> str:
         if self._shell.asker is None:
             raise NotImplementedError("this request does not allow input()")
-        self._streams.flush()
         return self._control.ask(self._shell.asker, prompt, password=password)
 
 
-def _give_back_signals() -> None:
-    """In a forked child: it is no kernel, a signal does to it what it does to any process."""
+HELD = {signal.SIGINT, signal.SIGTERM}
+
+
+def _hold_signals() -> None:
+    """Before a fork: a signal to the child must not reach it before it is no kernel any more.
+
+    Its C handler would tell the parent's control thread, through the pipe that both have.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def _in_child() -> None:
+    """A signal does to a child what it does to any process."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _release_signals()
 
 
 def _scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
