@@ -122,6 +122,9 @@ class Engine(Protocol):
         KeyboardInterrupt or SystemExit of the user's code.
         """
 
+    def begin(self) -> None:
+        """Note that `execute` will follow: an interrupt from now on is for that cell."""
+
     def interrupted(self) -> None:
         """SIGINT came; called by its handler, so in the main thread between two bytecodes.
 

@@ -75,7 +75,8 @@ class PythonEngine:
         user_expressions: Mapping[str, str],
     ) -> Outcome:
         """Run one cell; see `Engine.execute`."""
-        self._guard.begin()
+        if not self._guard.active:
+            self._guard.begin()
         try:
             number = self._count(code) if store_history and not silent else None
             self._payload = []
@@ -86,6 +87,10 @@ class PythonEngine:
             return Outcome(failure=self._describe(interrupt), payload=self._payload)
         finally:
             self._guard.active = False
+
+    def begin(self) -> None:
+        """Note that a cell begins; see `Engine.begin`."""
+        self._guard.begin()
 
     def interrupted(self) -> None:
         """Take notice of a SIGINT; see `Engine.interrupted`."""

@@ -136,6 +136,7 @@ class Shell:
         )
         counted = request.store_history and not request.silent
         count = engine.execution_count + counted
+        engine.begin()
         if not request.silent:
             shown = {"code": request.code, "execution_count": count}
             self._publisher.publish(b"execute_input", shown)
