@@ -1,1 +1,77 @@
-"""Authenticated Jupyter messaging: a kernel, a client, and a verdict for every message."""
+"""Authenticated Jupyter messaging: a kernel, a client, and a verdict for every message.
+
+The names below are imported when they are first used (PEP 562): a kernel process, which imports
+this package too, does without jupyter_client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minikernel.client.asynchronous import AsyncMiniKernelClient
+    from minikernel.client.blocking import MiniKernelClient
+    from minikernel.client.launch import connect, connect_async, launch, launch_async
+    from minikernel.client.ledger import Ledger
+    from minikernel.client.manager import AsyncMiniKernelManager, MiniKernelManager
+    from minikernel.client.result import Result
+    from minikernel.client.verifier import TraceEvent
+    from minikernel.errors import (
+        AuthError,
+        CellError,
+        ConfigError,
+        KernelDied,
+        LocalProtocolError,
+        MinikernelError,
+        RemoteProtocolError,
+    )
+
+__all__ = [
+    "AsyncMiniKernelClient",
+    "AsyncMiniKernelManager",
+    "AuthError",
+    "CellError",
+    "ConfigError",
+    "KernelDied",
+    "Ledger",
+    "LocalProtocolError",
+    "MiniKernelClient",
+    "MiniKernelManager",
+    "MinikernelError",
+    "RemoteProtocolError",
+    "Result",
+    "TraceEvent",
+    "connect",
+    "connect_async",
+    "launch",
+    "launch_async",
+]
+
+_HOMES = {
+    "AsyncMiniKernelClient": "client.asynchronous",
+    "MiniKernelClient": "client.blocking",
+    "connect": "client.launch",
+    "connect_async": "client.launch",
+    "launch": "client.launch",
+    "launch_async": "client.launch",
+    "Ledger": "client.ledger",
+    "AsyncMiniKernelManager": "client.manager",
+    "MiniKernelManager": "client.manager",
+    "Result": "client.result",
+    "TraceEvent": "client.verifier",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,1 +1,1 @@
-"""The client; the only home of jupyter_client."""
+"""The only home of jupyter_client: launches kernels, talks to them, verifies what they say."""

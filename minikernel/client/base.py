@@ -1,0 +1,256 @@
+"""What the blocking and the asyncio client share: scheme, channels, ledger, trace."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import warnings
+from functools import partial
+from getpass import getpass
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_client.client import KernelClient
+from jupyter_client.manager import KernelManager
+from traitlets import Unicode
+
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import NULL, WEAK, create
+from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
+from minikernel.client.exchange import Exchange
+from minikernel.client.ledger import Ledger
+from minikernel.client.verifier import Verifier
+from minikernel.errors import ConfigError
+from minikernel.transport import connection
+from minikernel.wire.channels import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jupyter_client.connect import KernelConnectionInfo
+
+    from minikernel.client.verifier import Msg, TraceEvent
+
+READY_GRACE = 0.05  # seconds to wait for the idle of a kernel_info_request before asking again
+READY_TRY = 1.0  # seconds after which a kernel_info_request counts as lost
+BATCH = 200  # messages of one channel before the others have their turn
+CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
+END_OF_FILE = "\x04"  # what jupyter_client answers for it
+LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
+
+
+class VerifyingClient(KernelClient):
+    """A jupyter_client client whose channels take verified messages only."""
+
+    scheme = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""The signature scheme that the connection file must name; any if None.
+        Unauthenticated messages are accepted only if this is "null".""",
+    )
+
+    _verifier: Verifier | None = None
+    _named_scheme: str | None = None  # by the connection file
+    owns_kernel = False  # whether `close` shuts the kernel down
+
+    @property
+    def verifier(self) -> Verifier:
+        """Judges all messages of this client.
+
+        Raises:
+            ConfigError: no key, or another scheme than the one that was asked for.
+        """
+        if self._verifier is None:
+            name = self._chosen_scheme(self._named_scheme or self.session.signature_scheme)
+            if name in WEAK:
+                warnings.warn(f"{name} rests on a broken hash; use hmac-sha256", stacklevel=2)
+            scheme = create(name, SecretKey(self.session.key), ReplayMemory())
+            self._verifier = Verifier(scheme, self.session)
+        return self._verifier
+
+    def _chosen_scheme(self, named: str) -> str:
+        wanted: str | None = self.scheme
+        if wanted is None and named == NULL:
+            raise ConfigError(
+                "the connection file asks for unauthenticated messages:"
+                ' pass scheme="null" if that is what you want'
+            )
+        if wanted not in {None, NULL, named}:
+            raise ConfigError(f"the connection file says scheme {named!r}, expected was {wanted!r}")
+        return NULL if wanted == NULL else named
+
+    def load_connection_file(self, connection_file: str | None = None) -> None:
+        """Take key, scheme and addresses from a connection file.
+
+        Args:
+            connection_file: its path; None: the one this client was made with.
+
+        Raises:
+            ConfigError: it is missing, malformed, or names what this client refuses.
+        """
+        path = self.connection_file if connection_file is None else connection_file
+        info, fields = connection.read(path)
+        if connection.readable_by_others(path):
+            self.log.warning("connection file %r, with the key, is readable by others", path)
+        self.load_connection_info({**fields, "ip": info.ip})
+
+    def load_connection_info(self, info: Mapping[str, Any]) -> None:
+        """Likewise, from the fields of a connection file. Raises ConfigError."""
+        key = info.get("key", self.session.key)
+        named = info.get("signature_scheme", self.session.signature_scheme)
+        secret = SecretKey(key if isinstance(key, bytes) else key.encode())
+        create(self._chosen_scheme(named), secret)  # refuses before anything has changed
+        self._named_scheme, self._verifier = named, None
+        known = {k: v for k, v in info.items() if k != "signature_scheme" or named != NULL}
+        super().load_connection_info(cast("KernelConnectionInfo", known))
+
+    @property
+    def shell_channel(self) -> Any:  # noqa: ANN401 - as in jupyter_client, here and below
+        """Requests and their replies."""
+        return self._opened(Channel.SHELL)
+
+    @property
+    def iopub_channel(self) -> Any:  # noqa: ANN401
+        """What the kernel publishes."""
+        return self._opened(Channel.IOPUB)
+
+    @property
+    def stdin_channel(self) -> Any:  # noqa: ANN401
+        """The kernel's questions and their answers."""
+        return self._opened(Channel.STDIN)
+
+    @property
+    def control_channel(self) -> Any:  # noqa: ANN401
+        """Requests that a busy kernel answers too."""
+        return self._opened(Channel.CONTROL)
+
+    def _opened(self, channel: Channel) -> Any:  # noqa: ANN401
+        name = channel.value
+        opened = getattr(self, f"_{name}_channel")
+        if opened is None:
+            link = Link(self.verifier, channel)
+            identity = {} if channel is Channel.IOPUB else {"identity": self.session.bsession}
+            socket = getattr(self, f"connect_{name}")(**identity)
+            opened = getattr(self, f"{name}_channel_class")(socket, self.session, link)
+            setattr(self, f"_{name}_channel", opened)
+        return opened
+
+    def _channels(self, *names: Channel) -> dict[Channel, Any]:
+        return {channel: self._opened(channel) for channel in names}
+
+    def _execute_channels(self, *, allow_stdin: bool) -> dict[Channel, Any]:
+        """The channels of an execute_request, the replies' last: outputs come before them.
+
+        Raises:
+            RuntimeError: one of them was not started.
+        """
+        if not self.iopub_channel.is_alive():
+            raise RuntimeError("IOPub channel must be running to receive output")
+        if not allow_stdin:
+            return self._channels(Channel.IOPUB, Channel.SHELL)
+        if not self.stdin_channel.is_alive():
+            raise RuntimeError("stdin channel must be running to allow input")
+        return self._channels(Channel.IOPUB, Channel.STDIN, Channel.SHELL)
+
+    def _redisplay(self) -> Callable[[Msg], None]:
+        """Shows outputs here: as text, or inside an IPython kernel as this cell's own outputs."""
+        ipython = sys.modules.get("IPython")
+        shell = ipython.get_ipython() if ipython is not None else None
+        if not getattr(shell, "kernel", None):
+            return self._output_hook_default
+        publisher = cast("Any", shell).display_pub
+        return partial(
+            self._output_hook_kernel,
+            publisher.session,
+            publisher.pub_socket,
+            publisher.parent_header,
+        )
+
+    def _ask_control(self, msg_type: str) -> str:
+        """Send a request without content on control; returns its msg_id."""
+        msg: Msg = self.session.msg(msg_type, {})
+        self.control_channel.send(msg)
+        return str(msg["header"]["msg_id"])
+
+    def input(self, string: str, parent: Msg | None = None) -> None:
+        """Answer an input_request.
+
+        Args:
+            string: the line without its end.
+            parent: the input_request, so that the kernel can tell which one is answered.
+        """
+        msg = self.session.msg("input_reply", {"value": string}, parent=parent)
+        self.stdin_channel.send(msg)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What this client sent, verified and rejected so far, by channel."""
+        heartbeat = self._hb_channel
+        beats = heartbeat.beats if isinstance(heartbeat, HeartbeatChannel) else 0
+        return Ledger.from_tallies(self.verifier.tallies, beats)
+
+    @property
+    def trace(self) -> Callable[[TraceEvent], object] | None:
+        """Called with each message that is sent, received, or received and dropped."""
+        return self.verifier.trace
+
+    @trace.setter
+    def trace(self, callback: Callable[[TraceEvent], object] | None) -> None:
+        self.verifier.trace = callback
+
+    @property
+    def manager(self) -> KernelManager | None:
+        """The manager of the kernel, if it is a child of this process."""
+        return self.parent if isinstance(self.parent, KernelManager) else None
+
+    def _own_manager(self) -> KernelManager:
+        if self.manager is None:
+            raise RuntimeError("only a kernel that was launched here can be restarted")
+        return self.manager
+
+    def _gave_up(self, timeout: float | None) -> str:
+        rejected = self.ledger.rejected
+        why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
+        return f"the kernel did not answer within {timeout} seconds{why}"
+
+    def _patience(self, exchange: Exchange) -> int | None:
+        """Milliseconds that a poll may take."""
+        wait = exchange.wait(time.monotonic())
+        if self.manager is not None:
+            wait = LIVENESS if wait is None else min(wait, LIVENESS)
+        return None if wait is None else math.ceil(wait * 1000)
+
+    def _control_exchange(self, msg_type: str, timeout: float) -> Exchange:
+        return Exchange(
+            self._ask_control(msg_type),
+            replies=Channel.CONTROL,
+            deadline=deadline_in(timeout),
+            grace=None,
+        )
+
+    def _probe(self, grace: float) -> Exchange:
+        """Asks for the kernel's info on control, which a busy kernel answers too."""
+        return Exchange(
+            self._ask_control("kernel_info_request"),
+            replies=Channel.CONTROL,
+            deadline=deadline_in(READY_TRY),
+            grace=grace,
+        )
+
+    def _answer_unless_over(self, answer: str | None, question: Msg) -> None:
+        """The cell may have been interrupted, or asked again, while the user was typing."""
+        over = (
+            self.stdin_channel.receiver.has_message() or self.shell_channel.receiver.has_message()
+        )
+        if answer is not None and not over:
+            self.input(answer, parent=question)
+
+
+def ask_terminal(prompt: str, password: bool) -> str:  # noqa: FBT001 - on_input's signature
+    """Ask the user at this process's terminal."""
+    try:
+        return getpass(prompt) if password else input(prompt)
+    except EOFError:
+        return END_OF_FILE

@@ -1,0 +1,88 @@
+"""One request and all that answers it: when is it over? No sockets, no clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minikernel.errors import LocalProtocolError
+from minikernel.wire.channels import Channel
+
+if TYPE_CHECKING:
+    from minikernel.client.verifier import Msg
+
+GRACE = 1.0  # seconds without output after the reply; then `idle` was lost on the way
+
+
+class Exchange:
+    """Over when the reply has come and, on iopub, the kernel is idle again.
+
+    A kernel that publishes more than a client takes drops messages, `idle` too. Then the reply
+    ends the exchange, after a while without output.
+
+    Args:
+        msg_id: of the request.
+        replies: the channel on which it was sent.
+        deadline: until when it must be over, in seconds of the caller's clock; None: never.
+        grace: how long after the reply to wait for `idle`, in seconds; None: not at all.
+    """
+
+    def __init__(
+        self,
+        msg_id: str,
+        *,
+        replies: Channel = Channel.SHELL,
+        deadline: float | None = None,
+        grace: float | None = GRACE,
+    ) -> None:
+        self.msg_id = msg_id
+        self.deadline = deadline
+        self.reply: Msg | None = None
+        self.idle = False
+        self.over = False
+        self._replies = replies
+        self._grace = grace
+        self._last = 0.0
+
+    @property
+    def answer(self) -> Msg:
+        """The reply of an exchange that is over."""
+        if self.reply is None:
+            raise LocalProtocolError("no reply has come yet")
+        return self.reply
+
+    def take(self, channel: Channel, msg: Msg, now: float) -> bool:
+        """Whether this message belongs to the exchange."""
+        if msg["parent_header"].get("msg_id") != self.msg_id:
+            return False
+        self._last = now
+        if channel is self._replies:
+            self.reply = msg
+        elif channel is Channel.IOPUB and msg["msg_type"] == "status":
+            self.idle = self.idle or msg["content"].get("execution_state") == "idle"
+        self.over = self.reply is not None and (self.idle or self._grace is None)
+        return True
+
+    def wait(self, now: float) -> float | None:
+        """Seconds after which `lapse` has something to say; None: only when messages come."""
+        moments = [m for m in (self.deadline, self._end_of_grace) if m is not None]
+        return max(0.0, min(moments) - now) if moments else None
+
+    def lapse(self, now: float, *, quiet: bool) -> None:
+        """Time has passed; end the exchange if it has waited long enough.
+
+        Args:
+            now: the time, by the same clock as the deadline.
+            quiet: whether no authentic message has come since the last call.
+
+        Raises:
+            TimeoutError: the deadline is over.
+        """
+        end = self._end_of_grace
+        if quiet and end is not None and now >= end:
+            self.over = True
+        elif self.deadline is not None and now >= self.deadline and not self.over:
+            raise TimeoutError("Timeout waiting for output")
+
+    @property
+    def _end_of_grace(self) -> float | None:
+        return None if self.reply is None or self._grace is None else self._last + self._grace

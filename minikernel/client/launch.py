@@ -1,0 +1,174 @@
+"""`launch` and `connect`: a client in one call."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from minikernel.auth.registry import DEFAULT
+from minikernel.client.asynchronous import AsyncMiniKernelClient
+from minikernel.client.blocking import MiniKernelClient
+from minikernel.client.manager import NAME, AsyncMiniKernelManager, MiniKernelManager
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+    from types import TracebackType
+
+READY_TIMEOUT = 60.0  # seconds
+RECONNECT = 5  # ms between two attempts to connect to a kernel that is about to start
+
+
+def launch(
+    *,
+    kernel_name: str = NAME,
+    scheme: str = DEFAULT,
+    transport: str = "tcp",
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    timeout: float = READY_TIMEOUT,
+    extra_arguments: Sequence[str] = (),
+) -> MiniKernelClient:
+    """Start a kernel and connect to it; the kernel ends when the client is closed.
+
+    Args:
+        kernel_name: "minikernel", or an installed kernelspec.
+        scheme: signature scheme.
+        transport: "tcp" or "ipc".
+        env: environment variables besides those of this process.
+        cwd: working directory of the kernel; None: this process's.
+        timeout: seconds that the kernel may take to start.
+        extra_arguments: appended to the kernel's command line.
+
+    Raises:
+        ConfigError: the scheme is refused.
+        KernelDied: the kernel ended at once, or did not answer in time.
+    """
+    manager = MiniKernelManager(kernel_name=kernel_name, scheme=scheme, transport=transport)
+    manager.start_kernel(**_start_options(env, cwd, extra_arguments))
+    client: MiniKernelClient = _owning(manager)
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def launch_async(
+    *,
+    kernel_name: str = NAME,
+    scheme: str = DEFAULT,
+    transport: str = "tcp",
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    timeout: float = READY_TIMEOUT,
+    extra_arguments: Sequence[str] = (),
+) -> Opening:
+    """Like `launch`, for asyncio: enter what is returned, or await it and close the client."""
+
+    async def start() -> AsyncMiniKernelClient:
+        manager = AsyncMiniKernelManager(
+            kernel_name=kernel_name, scheme=scheme, transport=transport
+        )
+        await manager.start_kernel(**_start_options(env, cwd, extra_arguments))
+        return await _ready(_owning(manager), timeout)
+
+    return Opening(start)
+
+
+def connect(
+    connection_file: str | os.PathLike[str],
+    *,
+    scheme: str | None = None,
+    timeout: float = READY_TIMEOUT,
+) -> MiniKernelClient:
+    """Connect to a kernel that runs; closing the client leaves it running.
+
+    Args:
+        connection_file: its path.
+        scheme: what the file must name as signature scheme; None: any but none at all.
+        timeout: seconds that the kernel may take to answer; a busy one answers too.
+
+    Raises:
+        ConfigError: the file is missing or malformed, its key is empty, or its scheme refused.
+        KernelDied: no authentic answer came in time.
+    """
+    client = MiniKernelClient(connection_file=os.fspath(connection_file), scheme=scheme)
+    client.load_connection_file()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def connect_async(
+    connection_file: str | os.PathLike[str],
+    *,
+    scheme: str | None = None,
+    timeout: float = READY_TIMEOUT,
+) -> Opening:
+    """Like `connect`, for asyncio: enter what is returned, or await it and close the client."""
+
+    async def start() -> AsyncMiniKernelClient:
+        client = AsyncMiniKernelClient(connection_file=os.fspath(connection_file), scheme=scheme)
+        client.load_connection_file()
+        return await _ready(client, timeout)
+
+    return Opening(start)
+
+
+class Opening:
+    """A client that is about to be: await it, or enter it."""
+
+    def __init__(self, start: Callable[[], Awaitable[AsyncMiniKernelClient]]) -> None:
+        self._start = start
+        self._client: AsyncMiniKernelClient | None = None
+
+    def __await__(self) -> Generator[Any, None, AsyncMiniKernelClient]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> AsyncMiniKernelClient:
+        self._client = await self._start()
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+async def _ready(client: AsyncMiniKernelClient, timeout: float) -> AsyncMiniKernelClient:
+    try:
+        client.start_channels()
+        await client.wait_for_ready(timeout)
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
+def _start_options(
+    env: Mapping[str, str] | None,
+    cwd: str | os.PathLike[str] | None,
+    extra_arguments: Sequence[str],
+) -> dict[str, Any]:
+    return {
+        "env": {**os.environ, **(env or {})},
+        "cwd": cwd,
+        "extra_arguments": list(extra_arguments),
+    }
+
+
+def _owning(manager: MiniKernelManager) -> Any:  # noqa: ANN401 - blocking or asyncio, as the manager
+    client = manager.client()
+    client.owns_kernel = True
+    client.context.reconnect_ivl = RECONNECT  # for all sockets that it will make
+    return client

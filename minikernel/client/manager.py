@@ -1,0 +1,100 @@
+"""Kernel managers that start the package's own kernel, with no kernelspec installed."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager, KernelManager
+from jupyter_client.session import Session, new_id, new_id_bytes
+from traitlets import Type, Unicode, default
+
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import DEFAULT, NULL, create
+from minikernel.client.asynchronous import AsyncMiniKernelClient
+from minikernel.client.blocking import MiniKernelClient
+from minikernel.transport.connection import runtime_dir
+from minikernel.wire.message import PROTOCOL_VERSION
+
+if TYPE_CHECKING:
+    from jupyter_client.client import KernelClient
+
+NAME = "minikernel"
+
+
+class MiniKernelManager(KernelManager):
+    """Starts `python -m minikernel run` with this interpreter; other kernels by their kernelspec.
+
+    Raises:
+        ConfigError: the scheme is unknown.
+    """
+
+    kernel_name = Unicode(NAME)
+    scheme = Unicode(
+        DEFAULT,
+        config=True,
+        help="""The signature scheme of the kernel's connection file. "null": no authentication.""",
+    )
+    client_factory = Type(klass=MiniKernelClient, config=True)
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traits
+        super().__init__(**kwargs)
+        self.session  # noqa: B018 - made here, so that a scheme is refused before anything starts
+
+    @default("client_factory")
+    def _client_factory_default(self) -> type[KernelClient]:
+        return MiniKernelClient
+
+    @default("session")
+    def _session_default(self) -> Session:
+        key = b"" if self.scheme == NULL else new_id_bytes()
+        create(self.scheme, SecretKey(key))
+        named = DEFAULT if self.scheme == NULL else self.scheme
+        return Session(parent=self, key=key, signature_scheme=named)
+
+    @default("connection_file")
+    def _connection_file_default(self) -> str:
+        return str(runtime_dir() / f"minikernel-{uuid.uuid4()}.json")
+
+    @property
+    def kernel_spec(self) -> KernelSpec | None:
+        """How to start the kernel."""
+        if self.kernel_name == NAME and self._kernel_spec is None:
+            self._kernel_spec = own_kernel_spec(self.scheme)
+        return super().kernel_spec
+
+    def client(self, **kwargs: Any) -> Any:  # noqa: ANN401 - traits; the client_factory's class
+        """A client for the kernel, with a session of its own.
+
+        jupyter_client's clients share the manager's session id, and so the identity by which the
+        kernel routes replies: of two, one would get the other's.
+        """
+        session = self.session.clone()
+        session.session = new_id()
+        scheme = {"scheme": NULL} if self.scheme == NULL else {}
+        return super().client(**{"session": session, **scheme, **kwargs})
+
+
+class AsyncMiniKernelManager(MiniKernelManager, AsyncKernelManager):
+    """The same for asyncio."""
+
+    client_factory = Type(klass=AsyncMiniKernelClient, config=True)
+
+    @default("client_factory")
+    def _client_factory_default(self) -> type[KernelClient]:
+        return AsyncMiniKernelClient
+
+
+def own_kernel_spec(scheme: str = DEFAULT) -> KernelSpec:
+    """The kernelspec of this package's kernel under this interpreter, in memory only."""
+    unsigned = ["--scheme", NULL] if scheme == NULL else []
+    return KernelSpec(
+        name=NAME,
+        display_name="Python (minikernel)",
+        language="python",
+        argv=[sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", *unsigned],
+        interrupt_mode="signal",
+        kernel_protocol_version=PROTOCOL_VERSION,
+    )
