@@ -43,16 +43,14 @@ def message(name: str, text: str) -> Failure:
 
 
 def users_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Cut the engine's frames off both ends of a traceback."""
+    """Cut off the frames of the engine, which calls the cell, and what the cell calls of it."""
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
-    last, step = trace, trace
+    step = trace
     while step is not None:
-        if not _is_ours(step):
-            last = step
+        if step.tb_next is not None and _is_ours(step.tb_next):
+            step.tb_next = None
         step = step.tb_next
-    if last is not None:
-        last.tb_next = None
     return trace
 
 
@@ -70,9 +68,10 @@ def _names(error: BaseException) -> set[str]:
     """The names of the exceptions of a chain, without those inside of groups."""
     names: set[str] = set()
     link: BaseException | None = error
-    while link is not None and len(names) < LONGEST_CHAIN:
-        names.add(type(link).__name__)
-        link = link.__cause__ or link.__context__
+    for _ in range(LONGEST_CHAIN):
+        if link is not None:
+            names.add(type(link).__name__)
+            link = link.__cause__ or link.__context__
     return names
 
 
