@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from minikernel.interpreter.imports import after_import
+from minikernel.wire.message import loads_dict
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -33,6 +34,8 @@ class Comms:
         manager = comm.base_comm.CommManager()
 
         class KernelComm(comm.base_comm.BaseComm):  # type: ignore[misc,name-defined]
+            kernel = _CommKernel(publisher)
+
             def publish_msg(
                 self,
                 msg_type: str,
@@ -69,6 +72,26 @@ class Comms:
         elif msg_type == "comm_open":
             content = {"comm_id": message.content.get("comm_id"), "data": {}}
             self._publisher.publish(b"comm_close", content)
+
+
+class _CommKernel:
+    """What ipywidgets' Output asks a comm's `kernel`, where there is no IPython.
+
+    With it the widget knows which request's outputs to take, and shows an error inside it.
+    """
+
+    iopub_socket = None
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def get_parent(self) -> dict[str, Any]:
+        """The request that outputs belong to; only its header."""
+        return {"header": loads_dict(self._publisher.parent)}
+
+    def send_response(self, _socket: None, msg_type: str, content: dict[str, Any]) -> None:
+        """Publish a message that belongs to that request."""
+        self._publisher.publish(msg_type.encode(), content)
 
 
 def _as_dict(message: Message) -> dict[str, Any]:
