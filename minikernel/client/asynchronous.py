@@ -21,6 +21,7 @@ from minikernel.client.base import (
     READY_TRY,
     VerifyingClient,
     ask_terminal,
+    with_messages,
 )
 from minikernel.client.channels import AsyncVerifyingChannel, HeartbeatChannel, deadline_in
 from minikernel.client.exchange import Exchange
@@ -168,25 +169,24 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         poller = zmq.asyncio.Poller()
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
-        lives = True
+        ready, lives = channels, True
         while True:
-            heard = await self._hear(exchange, channels, handlers)
+            heard = await self._hear(exchange, ready, handlers)
             if exchange.over:
                 return
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
                 raise KernelDied("the kernel's process has ended")
-            if not heard and not exchange.over:
-                lives = bool(await poller.poll(self._patience(exchange))) or await self._lives()
-            elif heard:
-                await asyncio.sleep(0)  # a kernel that never pauses must not stop the loop
+            events = dict(await poller.poll(self._patience(exchange, channels)))
+            ready = with_messages(channels, events)
+            lives = bool(ready) or await self._lives()
 
     async def _hear(
-        self, exchange: Exchange, channels: dict[Channel, Any], handlers: Handlers
+        self, exchange: Exchange, ready: dict[Channel, Any], handlers: Handlers
     ) -> bool:
         """Take what has come; whether anything authentic had."""
         heard = False
-        for name, channel in channels.items():
+        for name, channel in ready.items():
             for _ in range(BATCH):
                 msg = channel.receiver.take()
                 if msg is None:
@@ -194,6 +194,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
                 heard = True
                 if exchange.take(name, msg, time.monotonic()) and name in handlers:
                     await _settled(handlers[name](msg))
+                if exchange.over:
+                    return True
         return heard
 
     async def _lives(self) -> bool:

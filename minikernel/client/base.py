@@ -215,8 +215,10 @@ class VerifyingClient(KernelClient):
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         return f"the kernel did not answer within {timeout} seconds{why}"
 
-    def _patience(self, exchange: Exchange) -> int | None:
+    def _patience(self, exchange: Exchange, channels: dict[Channel, Any]) -> int | None:
         """Milliseconds that a poll may take."""
+        if any(channel.receiver.ahead for channel in channels.values()):
+            return 0
         wait = exchange.wait(time.monotonic())
         if self.manager is not None:
             wait = LIVENESS if wait is None else min(wait, LIVENESS)
@@ -246,6 +248,15 @@ class VerifyingClient(KernelClient):
         )
         if answer is not None and not over:
             self.input(answer, parent=question)
+
+
+def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> dict[Channel, Any]:
+    """Those of the channels that have something to take, after a poll."""
+    return {
+        name: channel
+        for name, channel in channels.items()
+        if channel.socket in events or channel.receiver.ahead
+    }
 
 
 def ask_terminal(prompt: str, password: bool) -> str:  # noqa: FBT001 - on_input's signature

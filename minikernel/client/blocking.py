@@ -21,6 +21,7 @@ from minikernel.client.base import (
     READY_TRY,
     VerifyingClient,
     ask_terminal,
+    with_messages,
 )
 from minikernel.client.channels import HeartbeatChannel, VerifyingChannel, deadline_in
 from minikernel.client.exchange import Exchange
@@ -195,21 +196,22 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         poller = zmq.Poller()
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
-        lives = True
+        ready, lives = channels, True
         while True:
-            heard = self._hear(exchange, channels, handlers)
+            heard = self._hear(exchange, ready, handlers)
             if exchange.over:
                 return
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
                 raise KernelDied("the kernel's process has ended")
-            if not heard and not exchange.over:
-                lives = bool(poller.poll(self._patience(exchange))) or self._lives()
+            events = dict(poller.poll(self._patience(exchange, channels)))
+            ready = with_messages(channels, events)
+            lives = bool(ready) or self._lives()
 
-    def _hear(self, exchange: Exchange, channels: dict[Channel, Any], handlers: Handlers) -> bool:
+    def _hear(self, exchange: Exchange, ready: dict[Channel, Any], handlers: Handlers) -> bool:
         """Take what has come; whether anything authentic had."""
         heard = False
-        for name, channel in channels.items():
+        for name, channel in ready.items():
             for _ in range(BATCH):
                 msg = channel.receiver.take()
                 if msg is None:
@@ -217,6 +219,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
                 heard = True
                 if exchange.take(name, msg, time.monotonic()) and name in handlers:
                     handlers[name](msg)
+                if exchange.over:
+                    return True
         return heard
 
     def _lives(self) -> bool:

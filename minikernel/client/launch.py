@@ -40,10 +40,11 @@ def launch(
         extra_arguments: appended to the kernel's command line.
 
     Raises:
-        ConfigError: the scheme is refused.
+        ConfigError: the scheme is refused, or there is no kernelspec of this name.
         KernelDied: the kernel ended at once, or did not answer in time.
     """
     manager = MiniKernelManager(kernel_name=kernel_name, scheme=scheme, transport=transport)
+    manager.check_kernel_spec()
     manager.start_kernel(**_start_options(env, cwd, extra_arguments))
     client: MiniKernelClient = _owning(manager)
     try:
@@ -71,6 +72,7 @@ def launch_async(
         manager = AsyncMiniKernelManager(
             kernel_name=kernel_name, scheme=scheme, transport=transport
         )
+        manager.check_kernel_spec()
         await manager.start_kernel(**_start_options(env, cwd, extra_arguments))
         return await _ready(_owning(manager), timeout)
 

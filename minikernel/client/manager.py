@@ -6,7 +6,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.session import Session, new_id, new_id_bytes
 from traitlets import Type, Unicode, default
@@ -15,6 +15,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import DEFAULT, NULL, create
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
+from minikernel.errors import ConfigError
 from minikernel.transport.connection import runtime_dir
 from minikernel.wire.message import PROTOCOL_VERSION
 
@@ -64,6 +65,17 @@ class MiniKernelManager(KernelManager):
         if self.kernel_name == NAME and self._kernel_spec is None:
             self._kernel_spec = own_kernel_spec(self.scheme)
         return super().kernel_spec
+
+    def check_kernel_spec(self) -> None:
+        """See that there is something to start.
+
+        Raises:
+            ConfigError: no kernelspec of this name is installed.
+        """
+        try:
+            self.kernel_spec  # noqa: B018 - looks it up
+        except NoSuchKernel:
+            raise ConfigError(f"no kernelspec named {self.kernel_name!r} is installed") from None
 
     def client(self, **kwargs: Any) -> Any:  # noqa: ANN401 - traits; the client_factory's class
         """A client for the kernel, with a session of its own.
