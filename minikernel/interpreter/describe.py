@@ -34,7 +34,7 @@ def describe_at(code: str, cursor: int, detail: int, namespace: Namespace) -> Mi
     for name in (name_at(code, cursor), called_at(code, cursor)):
         if name and (page := describe(name, detail, namespace)):
             return page
-    text = jedi_docstring(code, cursor, namespace)
+    text = jedi_docstring(code, cursor, namespace) if name_at(code, cursor) else ""
     return {PLAIN: text} if text else None
 
 

@@ -9,7 +9,6 @@ from minikernel.interpreter.formatting import Formatter, shows_itself
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from types import ModuleType
 
     from minikernel.interpreter.base import Frontend, MimeBundle
 
@@ -102,14 +101,6 @@ class Displayer:
         """Show a mime bundle, as IPython's function of that name."""
         name = (transient or {}).get("display_id")
         self._frontend.display(dict(data), dict(metadata or {}), display_id=name, update=update)
-
-    def adopt(self, module: ModuleType) -> None:
-        """Let the functions of IPython.core.display_functions show through this frontend.
-
-        They print plain text as long as no InteractiveShell exists, and none does here.
-        """
-        for name in ("display", "update_display", "clear_output", "publish_display_data"):
-            setattr(module, name, getattr(self, name))
 
     def _show(
         self,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from minikernel.interpreter.display import Displayer
 
 FIGURES = "minikernel.interpreter.figures"
+IPYTHON = ("IPython.core.display_functions", "IPython.core.display", "IPython.display")
 _ABSENT = object()
 
 
@@ -81,12 +82,22 @@ class Surroundings:
         self._later("getpass", lambda it: self._replace(it, "getpass", getpass_over(frontend)))
         self._later("pydoc", lambda it: self._replace(it, "pager", pager(page)))
         self._later("pdb", self._prepare_pdb)
-        self._later("IPython.core.display_functions", self._displayer.adopt)
+        self._later(IPYTHON[0], self._adopt_ipython)
         self._later("matplotlib", _choose_backend)
         self._later(FIGURES, self._connect_figures)
 
     def _later(self, name: str, callback: Callable[[types.ModuleType], object]) -> None:
         self._undo.append(after_import(name, callback))
+
+    def _adopt_ipython(self, _: types.ModuleType) -> None:
+        """Let IPython's display functions show through ours.
+
+        They print plain text as long as no InteractiveShell exists, and none does here.
+        """
+        for module in filter(None, map(sys.modules.get, IPYTHON)):
+            for name in ("display", "update_display", "clear_output", "publish_display_data"):
+                if hasattr(module, name):
+                    self._replace(module, name, getattr(self._displayer, name))
 
     def _prepare_pdb(self, pdb: types.ModuleType) -> None:
         from minikernel.interpreter.debugger import set_trace, stop_tracing  # noqa: PLC0415 - pdb

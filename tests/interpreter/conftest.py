@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+import subprocess
+import sys
+import textwrap
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +31,9 @@ class Recorder:
         self.questions: list[tuple[str, bool]] = []
         self.answers: deque[str] = deque()
 
-    def display(self, data: Any, metadata: Any, *, display_id: Any = None, update: Any = False):
+    def display(
+        self, data: Any, metadata: Any, *, display_id: Any = None, update: Any = False
+    ) -> None:
         shown = {"data": data, "metadata": metadata, "display_id": display_id, "update": update}
         self.displays.append(shown)
 
@@ -118,3 +124,48 @@ def cell(frontend: Recorder) -> Iterator[Session]:
     yield session
     signal.signal(signal.SIGINT, handler)
     session.close()
+
+
+def _plain(failure: Any) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(failure.traceback))
+
+
+def _in_child(code: str, *, may_print: bool = False) -> str:
+    """Run a script that makes engines of its own; return what it printed."""
+    prelude = """
+        import sys
+        import __main__ as before
+        from minikernel.interpreter.python import PythonEngine
+        class Frontend:
+            def display(self, data, metadata, **options): print("display", data)
+            def result(self, count, data, metadata): print("result", data["text/plain"])
+            def clear_output(self, **options): print("clear")
+            def input(self, prompt, *, password=False): return "answer"
+        engine = PythonEngine(Frontend(), history_file=None)
+        def send(code):
+            options = dict(silent=False, store_history=True, user_expressions={})
+            coroutine = engine.execute(code, **options)
+            try:
+                coroutine.send(None)
+            except StopIteration as end:
+                return end.value
+            return coroutine
+        """
+    script = textwrap.dedent(prelude) + textwrap.dedent(code)
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stderr if not may_print else "") == (0, ""), run.stderr
+    return run.stdout
+
+
+@pytest.fixture
+def plain() -> Any:
+    """The function that gives the text of a failure's traceback, without colours."""
+    return _plain
+
+
+@pytest.fixture
+def in_child() -> Any:
+    """The function that runs a script in a process of its own."""
+    return _in_child
