@@ -1,0 +1,248 @@
+"""JupyterLab in a browser: a notebook as people use it. Leaves artifacts/jupyterlab.png."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator, Page
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 30  # seconds for any one step
+TOKEN = "only-for-this-test"
+DISPLAY_NAME = "Python (minikernel)"
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# The toolbar says idle before the connection is ready, and a cell run then is dropped.
+CONNECTED = """() => {
+  const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return Boolean(context?.isReady && kernel?.connectionStatus === 'connected'
+                 && kernel.status === 'idle');
+}"""
+NOTE_RESTART = """() => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  window.restarted = false;
+  kernel.statusChanged.connect((_, status) => { window.restarted ||= status === 'restarting'; });
+}"""
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("jupyter")]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    reason = "no Chromium is installed (on Debian: apt install chromium fonts-dejavu-core)"
+    if os.environ.get("MINIKERNEL_REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def server(jupyter: Path, tmp_path: Path) -> Iterator[str]:
+    """A JupyterLab of our own; its address."""
+    news = jupyter / "settings" / "@jupyterlab" / "apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    )
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+        *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}"),
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    environment = {
+        **os.environ,
+        "JUPYTERLAB_SETTINGS_DIR": str(jupyter / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(jupyter / "workspaces"),
+    }
+    log = jupyter / "server.txt"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=environment) as process,
+    ):
+        try:
+            wait_for_server(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            stop(process)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def wait_for_server(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api"):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    pytest.fail(f"JupyterLab did not start: {log.read_text()}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """It asks its kernels to end; on a second signal it does not wait for them."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*OPTIONS])
+        try:
+            page = browser.new_page(viewport={"width": 1200, "height": 1500})
+            page.set_default_timeout(PATIENCE * 1000)
+            yield page
+        finally:
+            browser.close()
+
+
+CELLS = (
+    "print('hello from', 6 * 7)\n{'a': [1, 2]}",
+    "from IPython.display import HTML, display\ndisplay(HTML('<h2 id=rich>rich output</h2>'))",
+    "import matplotlib.pyplot as plt\nplt.figure(figsize=(4, 2))\nplt.plot([1, 3, 2]);",
+    "name = input('Your name: ')\nprint('hello', name)",
+    "import time\nprint('sleeping', flush=True)\ntime.sleep(600)",
+    "'name' in globals()",
+)
+
+
+class Notebook:
+    """A notebook in the page, used as a person would."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def wait_for_kernel(self) -> None:
+        self.page.wait_for_function(CONNECTED)
+
+    def cell(self, number: int) -> Locator:
+        return self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{number}']")
+
+    def output(self, number: int) -> Locator:
+        return self.cell(number).locator(".jp-OutputArea")
+
+    def run(self, number: int) -> None:
+        self.cell(number).locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+
+    def press(self, command: str) -> None:
+        self.page.locator(f".jp-NotebookPanel-toolbar [data-command='{command}']").click()
+
+
+def test_a_notebook(server: str, page: Page, tmp_path: Path) -> None:
+    save_notebook(tmp_path / "book.ipynb")
+    try:
+        page.goto(f"{server}/lab/tree/book.ipynb?reset&token={TOKEN}")
+        notebook = Notebook(page)
+        notebook.wait_for_kernel()
+        cells_and_rich_output(notebook)
+        a_question_is_answered(notebook)
+        a_running_cell_is_interrupted(notebook)
+        the_kernel_is_restarted(notebook)
+        tab_completes(notebook)
+        screenshot(page, "jupyterlab.png")
+    except BaseException:
+        screenshot(page, "jupyterlab-failure.png")
+        raise
+
+
+def save_notebook(path: Path) -> None:
+    kernelspec = {"name": "minikernel", "display_name": DISPLAY_NAME, "language": "python"}
+    cells: list[Any] = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+    nbformat.write(book, path)
+
+
+def screenshot(page: Page, name: str) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / name)
+
+
+def cells_and_rich_output(notebook: Notebook) -> None:
+    for number in (0, 1, 2):
+        notebook.run(number)
+    notebook.output(0).get_by_text("hello from 42").wait_for()
+    notebook.output(0).get_by_text("{'a': [1, 2]}").wait_for()
+    notebook.output(1).locator("h2#rich").wait_for()
+    picture = notebook.output(2).locator("img")
+    picture.wait_for()
+    assert (picture.get_attribute("src") or "").startswith("data:image/png;base64,")
+    assert picture.evaluate("image => image.naturalWidth") > 100
+
+
+def a_question_is_answered(notebook: Notebook) -> None:
+    notebook.run(3)
+    notebook.output(3).get_by_text("Your name:").wait_for()
+    notebook.output(3).locator("input.jp-Stdin-input").fill("Ada")
+    notebook.page.keyboard.press("Enter")
+    notebook.output(3).get_by_text("hello Ada").wait_for()
+
+
+def a_running_cell_is_interrupted(notebook: Notebook) -> None:
+    notebook.run(4)
+    notebook.output(4).get_by_text("sleeping").wait_for()
+    notebook.press("notebook:interrupt-kernel")
+    notebook.output(4).get_by_text("KeyboardInterrupt").first.wait_for()
+    notebook.wait_for_kernel()
+
+
+def the_kernel_is_restarted(notebook: Notebook) -> None:
+    notebook.run(5)
+    notebook.output(5).get_by_text("True").wait_for()
+    notebook.page.evaluate(NOTE_RESTART)
+    notebook.press("notebook:restart-kernel")
+    notebook.page.get_by_role("button", name="Confirm Kernel Restart").click()
+    notebook.page.wait_for_function("() => window.restarted")
+    notebook.wait_for_kernel()
+    notebook.run(5)
+    notebook.output(5).get_by_text("False").wait_for()
+
+
+def tab_completes(notebook: Notebook) -> None:
+    editor = notebook.cell(6).locator(".cm-content")
+    editor.click()
+    notebook.page.keyboard.type("'minikernel'.isd")
+    notebook.page.keyboard.press("Tab")
+    popup = notebook.page.locator(".jp-Completer")
+    popup.get_by_text("isdecimal").wait_for()
+    popup.get_by_text("isdigit").wait_for()
