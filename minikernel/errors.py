@@ -19,10 +19,7 @@ Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import ClassVar
 
 
 class MinikernelError(Exception):
@@ -76,11 +73,13 @@ class ContentError(RemoteProtocolError):
 
     Args:
         text: what is wrong, for the error reply.
-        header: the header of the message as far as it was a JSON object; the reply needs it.
+        msg_type: of the message, if its header could be read as far as that.
+        header: that header as strict JSON, the reply's parent_header.
     """
 
-    def __init__(self, text: str, *, header: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, text: str, *, msg_type: object = None, header: bytes = b"") -> None:
         super().__init__(text)
+        self.msg_type = msg_type
         self.header = header
 
 

@@ -171,7 +171,7 @@ class Control:
         parent = message.header_frame
         self._publisher.status(BUSY, parent)
         content, effect = self._dispatch.answer(message)
-        reply = reply_type(message.header.msg_type).encode()
+        reply = reply_type(message.header.msg_type)
         frames = self._control.send(reply, content, parent=parent, to=message.identities)
         send(self._sockets.control, frames)
         if effect is Effect.STOP:

@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minikernel.wire.content import error, ok, reply_type
-from minikernel.wire.message import PROTOCOL_VERSION, dumps
+from minikernel.wire.message import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,17 +42,11 @@ class ErrorReply(NamedTuple):
 
 def error_reply(problem: ContentError) -> ErrorReply | None:
     """The reply to a malformed request; None if it is not known to be a request."""
-    header = problem.header or {}
-    msg_type = header.get("msg_type")
-    if not isinstance(msg_type, str) or not _is_request(msg_type):
+    msg_type = problem.msg_type
+    if not isinstance(msg_type, str) or not msg_type.endswith("_request"):
         return None
     content = error(type(problem).__name__, str(problem))
-    return ErrorReply(reply_type(msg_type).encode(), content, dumps(header))
-
-
-def _is_request(msg_type: str) -> bool:
-    """Its reply's type goes into our header unquoted: take words only."""
-    return msg_type.endswith("_request") and msg_type.isascii() and msg_type.isidentifier()
+    return ErrorReply(reply_type(msg_type), content, problem.header)
 
 
 class Dispatch:

@@ -115,7 +115,7 @@ class Shell:
             return None
 
     def _reply(self, message: Message, content: Mapping[str, Any] | bytes) -> None:
-        msg_type = reply_type(message.header.msg_type).encode()
+        msg_type = reply_type(message.header.msg_type)
         parent, to = message.header_frame, message.identities
         try:
             frames = self._end.send(msg_type, content, parent=parent, to=to)
@@ -195,7 +195,7 @@ class Shell:
         self._streams.flush()
         self._reply(message, answer.content)
         if answer.effect is Effect.STOP:
-            msg_type = reply_type(message.header.msg_type).encode()
+            msg_type = reply_type(message.header.msg_type)
             self._publisher.publish(msg_type, answer.content, parent=message.header_frame)
         self._effects(answer.effect)
 

@@ -199,7 +199,7 @@ class ChannelEnd:
             )
             self._check(message)
         except ContentError as error:
-            error.header = msgspec.to_builtins(header)
+            error.msg_type, error.header = header.msg_type, echo
             raise
         return message
 
@@ -219,7 +219,7 @@ class ChannelEnd:
     def _check_age(self, date: str | None, max_age: float) -> None:
         try:
             sent = msgspec.convert(date, datetime).timestamp()
-        except (msgspec.ValidationError, ValueError):
+        except (msgspec.ValidationError, ValueError, OverflowError):
             raise Stale("no date") from None
         if self._now is None or not abs(self._now() - sent) <= max_age:
             raise Stale("the signed date is too old, or not of this clock")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from minikernel.wire.message import dumps
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -98,9 +100,9 @@ def error(ename: str, evalue: str, traceback: list[str] | None = None) -> dict[s
     return {"status": "error", "ename": ename, "evalue": evalue, "traceback": traceback or []}
 
 
-def reply_type(request_type: str) -> str:
-    """`execute_request` -> `execute_reply`."""
-    return request_type.removesuffix("_request") + "_reply"
+def reply_type(request_type: str) -> bytes:
+    """`execute_request` -> `execute_reply`, escaped: it goes into a header's JSON as it is."""
+    return dumps(request_type.removesuffix("_request") + "_reply")[1:-1]
 
 
 def ok(**fields: object) -> Mapping[str, object]:

@@ -89,28 +89,40 @@ def loads_header(frame: bytes) -> tuple[Header, bytes]:
     """Decode a header; also the frame as strict JSON, fit to be echoed as a parent_header.
 
     Raises:
-        ContentError: with the raw dict as `header` if it is at least a JSON object.
+        ContentError: with its `header` if it is at least a JSON object.
     """
     try:
-        return _HEADER.decode(frame), frame
+        header = _HEADER.decode(frame)
+        if not frame.isascii():
+            frame.decode()  # msgspec does not look into the fields that it skips
     except (msgspec.DecodeError, ValueError, RecursionError):
         raw = loads_dict(frame)
+    else:
+        return header, frame
     try:
-        return msgspec.convert(raw, Header), dumps(raw)
+        echo = dumps(raw)
+    except TypeError as error:
+        raise ContentError(f"header: {error}") from None
+    try:
+        return msgspec.convert(raw, Header), echo
     except msgspec.ValidationError as error:
-        raise ContentError(f"header: {error}", header=raw) from None
+        msg_type = raw.get("msg_type")
+        raise ContentError(f"header: {error}", msg_type=msg_type, header=echo) from None
 
 
 def dumps(value: object) -> bytes:
     """Encode a value as a JSON frame; NaN and infinities become null, lone surrogates "?".
 
     Raises:
-        TypeError: a value that JSON has no form for.
+        TypeError: a value that JSON has no form for, or nested too deeply.
     """
     try:
-        return _ENCODER.encode(value)
-    except UnicodeEncodeError:
-        return _ENCODER.encode(_without_surrogates(value))
+        try:
+            return _ENCODER.encode(value)
+        except UnicodeEncodeError:
+            return _ENCODER.encode(_without_surrogates(value))
+    except RecursionError:
+        raise TypeError("nested too deeply for JSON") from None
 
 
 def _without_surrogates(value: Any) -> Any:  # noqa: ANN401
