@@ -6,6 +6,7 @@ import contextlib
 import hmac
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 DELIMITER = b"<IDS|MSG>"
 PATIENCE = 20  # seconds until a test gives a kernel up
+REFUSAL = re.compile(
+    r"minikernel: (shell|control|stdin): refused, [a-z ]+; \d+ so far"
+    r"( \(and \d+ lines left out\))?"
+)
 
 
 class KernelProcess:
@@ -248,3 +253,85 @@ def client(kernel: KernelProcess) -> Iterator[RawClient]:
     raw = RawClient(kernel.info)
     yield raw
     raw.close()
+
+
+@pytest.fixture(scope="module")
+def sender(kernel: KernelProcess) -> Iterator[RawClient]:
+    """Sends all that is wrong, on one connection a channel."""
+    raw = RawClient(kernel.info)
+    yield raw
+    raw.close()
+
+
+@pytest.fixture(scope="module")
+def other(kernel: KernelProcess) -> Iterator[RawClient]:
+    """Another client of the same kernel, meanwhile."""
+    raw = RawClient(kernel.info)
+    yield raw
+    raw.close()
+
+
+@pytest.fixture(scope="module")
+def quiet(kernel: KernelProcess) -> Iterator[None]:
+    """All cases of a module together put a line a second on the terminal, and nothing of theirs."""
+    start = time.monotonic()
+    yield
+    lines = kernel.terminal.splitlines()
+    assert all(REFUSAL.fullmatch(line) for line in lines), lines
+    assert len(lines) <= time.monotonic() - start + 1
+
+
+class Seen:
+    """What a message brought about, found out by the next good request on its connection."""
+
+    def __init__(self, sender: RawClient, other: RawClient, channel: str) -> None:
+        self.sender, self.other, self.channel = sender, other, channel
+        self.socket = getattr(sender, channel)
+        self.before = self._rejected()
+
+    def _rejected(self) -> dict[str, int]:
+        msg_id = self.sender.send(self.sender.control, "auth_status_request")
+        content = self.sender.reply(self.sender.control, msg_id)["content"]
+        self.sender.outputs(msg_id)
+        rejected: dict[str, int] = content["channels"][self.channel]["rejected"]
+        return rejected
+
+    def send(self, frames: list[bytes]) -> None:
+        self.socket.send_multipart(frames)
+        probe = self.sender.send(self.socket, "kernel_info_request")
+        self.replies = []
+        while (reply := self.sender.receive(self.socket))["parent_header"].get("msg_id") != probe:
+            self.replies.append(reply)
+        assert reply["content"]["status"] == ("error" if self.channel == "stdin" else "ok")
+        self.outputs = []
+        while (output := self.sender.receive(self.sender.iopub)) and not (
+            output["parent_header"].get("msg_id") == probe
+            and output["content"]["execution_state"] == "idle"
+        ):
+            self.outputs.append(output)
+        self.outputs = [
+            m
+            for m in self.outputs
+            if m["parent_header"].get("msg_id") != probe
+            and m["parent_header"].get("session") != self.other.session
+        ]
+        content = self.other.request(self.other.shell, "kernel_info_request")
+        assert content["status"] == "ok"
+
+    def counted(self) -> dict[str, int]:
+        """What was counted meanwhile, the good request left out (stdin takes none)."""
+        after = self._rejected()
+        if self.channel == "stdin":
+            after["refused"] -= 1
+        counts = {reason: n - self.before.get(reason, 0) for reason, n in after.items()}
+        return {reason: n for reason, n in counts.items() if n}
+
+
+@pytest.fixture(params=("shell", "control", "stdin"))
+def seen(
+    request: pytest.FixtureRequest, kernel: KernelProcess, sender: RawClient, other: RawClient
+) -> Iterator[Seen]:
+    """Sends one message, on each channel in turn."""
+    assert kernel.process.poll() is None, kernel.terminal
+    yield Seen(sender, other, request.param)
+    assert not (kernel.file.parent / "executed").exists()
