@@ -139,12 +139,16 @@ class History:
         except (sqlite3.Error, OSError, UnicodeError) as error:
             self.problem = str(error)
             if not _is_passing(error) and self._path is not None:
-                self._path = None
-                self._database = None
+                self._move_into_memory()
                 self._insert(self._connected(), sources, outputs)
             else:
                 self._sources.extendleft(reversed(sources))
                 self._outputs.extendleft(reversed(outputs))
+
+    def _move_into_memory(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._path = self._database = None
 
     def _insert(
         self,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minikernel.interpreter.display import Displayer
 
 FIGURES = "minikernel.interpreter.figures"
-IPYTHON = ("IPython.core.display_functions", "IPython.core.display", "IPython.display")
+IPYTHON = ("IPython.core.display_functions", "IPython.display")
 _ABSENT = object()
 
 
@@ -96,7 +96,7 @@ class Surroundings:
         """
         for module in filter(None, map(sys.modules.get, IPYTHON)):
             for name in ("display", "update_display", "clear_output", "publish_display_data"):
-                if hasattr(module, name):
+                if name in vars(module):
                     self._replace(module, name, getattr(self._displayer, name))
 
     def _prepare_pdb(self, pdb: types.ModuleType) -> None:
