@@ -12,6 +12,7 @@ from minikernel.interpreter.cells import AWAIT
 Verdict = tuple[Literal["complete", "incomplete", "invalid"], str]
 
 _INDENT = " " * 4
+_REFUSALS = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
 _EXTRA = re.compile(r"\s*(?:[%!?]|.*\?\s*$)")  # magics, shell escapes, help: for others to judge
 _LEAVES = re.compile(r"\s*(?:return|raise|pass|break|continue)\b")
 _COMMENT = re.compile(r"\s*#[^'\"]*$")
@@ -32,7 +33,7 @@ def is_complete(code: str, flags: int) -> Verdict:
         return "complete", ""
     try:
         compiled = _compile(code, flags)
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+    except _REFUSALS:
         return "invalid", ""
     block = _last_line(lines)[:1].isspace() and lines[-1].strip() != ""
     if compiled and not (block and _is_block(code, flags)):
@@ -58,7 +59,7 @@ def _is_block(code: str, flags: int) -> bool:
         warnings.simplefilter("ignore")
         try:
             compile(f"{code}\n{indent}pass", "<cell>", "exec", flags | AWAIT, dont_inherit=True)
-        except SyntaxError:
+        except _REFUSALS:
             return False
     return True
 

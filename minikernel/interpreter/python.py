@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -255,6 +254,7 @@ class PythonEngine:
             return None
         from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
 
+        self._guard.pending = False  # one interrupt more does not cost the traceback
         failure, trouble = self._caller.call(tracebacks.failure_of, error)
         sys.last_type, sys.last_value = type(error), error
         sys.last_traceback = error.__traceback__
@@ -314,7 +314,7 @@ def _is_magic(code: str, line: int | None) -> bool:
 
 
 def _language_info() -> LanguageInfo:
-    version = platform.python_version()
+    version = sys.version.split()[0]
     return LanguageInfo(
         name="python",
         version=version,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIGURES = "minikernel.interpreter.figures"
 IPYTHON = ("IPython.core.display_functions", "IPython.display")
+_UNSET = ("", "inline", "module://matplotlib_inline.backend_inline")
 _ABSENT = object()
 
 
@@ -132,8 +133,12 @@ def _break(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - PEP 553
 
 
 def _choose_backend(matplotlib: types.ModuleType) -> None:
-    """Make figures inline unless MPLBACKEND says otherwise; children inherit nothing of it."""
-    if not os.environ.get("MPLBACKEND"):
+    """Make figures inline unless MPLBACKEND says otherwise; children inherit nothing of it.
+
+    A kernel that is started from a notebook inherits IPython's inline backend, which shows nothing
+    without IPython: that counts as unset.
+    """
+    if os.environ.get("MPLBACKEND", "") in _UNSET:
         matplotlib.rcParams["backend"] = f"module://{FIGURES}"
 
 

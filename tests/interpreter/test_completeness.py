@@ -30,6 +30,7 @@ from minikernel.interpreter.completeness import is_complete
         "str?",
         "?str",
         "# only a comment",
+        "    #\ud800",
         "x = 1\n# :",
     ],
 )

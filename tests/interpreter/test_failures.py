@@ -57,6 +57,10 @@ def test_a_null_byte_is_a_failure(cell: Any) -> None:
     assert cell.bad("x = '\0'").ename in {"SyntaxError", "ValueError"}
 
 
+def test_a_lone_surrogate_is_a_failure(cell: Any) -> None:
+    assert cell.bad("x = '\ud800'").ename == "UnicodeEncodeError"
+
+
 def test_a_cell_nested_too_deep_for_the_compiler_is_a_failure(cell: Any) -> None:
     assert cell.bad("(" * 5000 + ")" * 5000).ename in {
         "SyntaxError",

@@ -145,5 +145,16 @@ def test_a_backend_that_was_chosen_stays() -> None:
     assert out == "agg\n0\n"
 
 
+def test_ipythons_inline_backend_from_a_parent_kernel_counts_as_unset() -> None:
+    out = child(
+        """
+        run("import matplotlib.pyplot as plt\\nplt.plot([1]);")
+        print(pictures())
+        """,
+        MPLBACKEND="module://matplotlib_inline.backend_inline",
+    )
+    assert out == "1\n"
+
+
 def test_matplotlib_is_not_imported_by_the_engine() -> None:
     assert child("run('1')\nprint('matplotlib' in sys.modules)") == "False\n"

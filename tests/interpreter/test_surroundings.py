@@ -96,6 +96,16 @@ def test_fork_in_a_cell_leaves_the_parent_as_it_was(cell: Any, tmp_path: Any) ->
     assert cell.frontend.texts[-1] == "'alive'"
 
 
+def test_processes_forked_by_multiprocessing_run_functions_of_cells(in_child: Any) -> None:
+    out = in_child("""
+        send("def double(x):\\n    return 2 * x")
+        send("import multiprocessing\\npool = multiprocessing.get_context('fork').Pool(1)")
+        send("pool.map(double, [1, 2])")
+        send("pool.close(); pool.join()")
+    """)
+    assert out == "result [2, 4]\n"
+
+
 def test_input_asks_the_frontend(cell: Any) -> None:
     cell.frontend.answers.append("Ada")
     cell.good("name = input('Name? ')")
