@@ -25,6 +25,8 @@ check-all: $(VENV)/.installed-for-tests  ## what takes longer; under 40 minutes
 nightly: check-all  ## what takes a night
 
 bench: $(VENV)/.installed-for-tests  ## speed, start and memory, beside other kernels
+	$(BIN)/python benchmarks/wire.py
+	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/kernels.py
 
 notebooks: $(VENV)/.installed-for-tests  ## run the notebooks
