@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from minikernel.errors import RemoteProtocolError
 from minikernel.kernel.dispatch import Effect
 from minikernel.transport.loops import Watch
-from minikernel.transport.sockets import receive_nowait, send
+from minikernel.transport.sockets import receive_some, send
 from minikernel.wire.content import BUSY, IDLE, reply_type
 from minikernel.wire.frames import DELIMITER
 from minikernel.wire.message import loads_header
@@ -141,7 +141,7 @@ class Control:
         self._on_wake(signals)
 
     def _receive_stdin(self) -> None:
-        while (frames := receive_nowait(self._sockets.stdin)) is not None:
+        for frames in receive_some(self._sockets.stdin):
             try:
                 message = self._stdin.receive(frames)
             except RemoteProtocolError as problem:
@@ -155,7 +155,7 @@ class Control:
                 question.answer(message.content.value)
 
     def _receive_control(self) -> None:
-        while (frames := receive_nowait(self._sockets.control)) is not None:
+        for frames in receive_some(self._sockets.control):
             try:
                 message = self._control.receive(frames)
             except RemoteProtocolError as problem:

@@ -16,7 +16,7 @@ from minikernel.wire.channels import Channel
 from minikernel.wire.frames import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 MIB = 1 << 20
 MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends more
@@ -28,6 +28,8 @@ MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends mo
 }
 MAX_FRAMES = LIMITS.before + LIMITS.after + 2
 LINGER = 1000  # ms that a closed socket may go on sending: the reply to a shutdown, the last idle
+BURST = 100  # messages of one socket in a row; then the others have their turn
+REQUEST_QUEUE = 100  # messages of one connection that wait here, the rest waits at the sender
 IOPUB_QUEUE = 10_000  # messages kept for a subscriber that reads slowly, then dropped
 
 
@@ -62,6 +64,7 @@ class KernelSockets:
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
         router = self._socket(zmq.ROUTER, channel)
         router.router_handover = 1  # stock clients reconnect with the same identity
+        router.rcvhwm = REQUEST_QUEUE
         return router
 
     def _socket(self, kind: int, channel: Channel) -> zmq.Socket[bytes]:
@@ -131,7 +134,8 @@ _ATTRIBUTES = {channel: channel.value for channel in PORTS} | {Channel.HEARTBEAT
 _receive_frame = zmq.backend.Socket.recv
 _send_frame = zmq.backend.Socket.send
 _get = zmq.backend.Socket.get
-MORE, EVENTS, POLLIN = int(zmq.SNDMORE), int(zmq.EVENTS), int(zmq.POLLIN)
+MORE, NOBLOCK = int(zmq.SNDMORE), int(zmq.NOBLOCK)
+EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 COPY = 1 << 16  # bytes of a frame that is copied; larger ones are handed over
 
 
@@ -154,14 +158,25 @@ def receive_nowait(socket: zmq.Socket[bytes]) -> list[bytes] | None:
     return receive(socket, zmq.NOBLOCK)
 
 
+def receive_some(socket: zmq.Socket[bytes]) -> Iterator[list[bytes]]:
+    """The messages that have come, but not so many that a flood keeps its reader from all else."""
+    for _ in range(BURST):
+        frames = receive_nowait(socket)
+        if frames is None:
+            return
+        yield frames
+
+
 def send(socket: zmq.Socket[bytes], frames: Sequence[bytes]) -> bool:
-    """Send a message; False if nobody is there to take it."""
+    """Send a message; False if nobody is there to take it, or its receiver reads too slowly."""
     last = len(frames) - 1
     try:
         for i, frame in enumerate(frames):
-            _send_frame(socket, frame, MORE if i < last else 0, copy=len(frame) < COPY)  # type: ignore[call-overload] # bool is no Literal
+            _send_frame(
+                socket, frame, MORE | NOBLOCK if i < last else NOBLOCK, copy=len(frame) < COPY
+            )  # type: ignore[call-overload] # bool is no Literal
     except zmq.ZMQError as error:
-        if error.errno == zmq.EHOSTUNREACH:
+        if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
             return False
         raise
     return True
