@@ -49,7 +49,7 @@ class KernelProcess:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "/tmp/w/k.py", "-f", str(self.file)]
+        command = [sys.executable, "-m", "minikernel", "run", "-f", str(self.file)]
         if "--history" not in self.options:
             command += ["--history", "off"]
         with self.log.open("ab") as log:
@@ -90,8 +90,11 @@ class KernelProcess:
 class RawClient:
     """Speaks stock Jupyter with nothing but zmq, json and hmac."""
 
-    def __init__(self, info: dict[str, Any], *, session: str | None = None) -> None:
+    def __init__(
+        self, info: dict[str, Any], *, session: str | None = None, digest: str = "sha256"
+    ) -> None:
         self.info = info
+        self.digest = digest
         self.key = info["key"].encode()
         self.session = session or uuid.uuid4().hex
         self.context = zmq.Context()
@@ -119,7 +122,7 @@ class RawClient:
         return socket
 
     def sign(self, *frames: bytes) -> list[bytes]:
-        signature = hmac.new(self.key, b"".join(frames[:4]), "sha256").hexdigest().encode()
+        signature = hmac.new(self.key, b"".join(frames[:4]), self.digest).hexdigest().encode()
         return [DELIMITER, signature, *frames]
 
     def header(self, msg_type: str, **changes: Any) -> dict[str, Any]:

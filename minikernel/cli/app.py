@@ -14,6 +14,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+import minikernel
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def _run(arguments: list[str]) -> int:
         description="A Jupyter kernel and client that say who sent each message.",
         epilog=EPILOG,
     )
-    parser.add_argument("--version", action="version", version=_version(arguments))
+    parser.add_argument(
+        "--version", action="version", version=f"minikernel {minikernel.__version__}"
+    )
     commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True, parser_class=Parser)
     for name, help_ in SUBCOMMANDS.items():
         # The word "help" last, so that the summary stands in both places.
@@ -73,14 +76,6 @@ def _run(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     code: int = args.run(args)
     return code
-
-
-def _version(arguments: Iterable[str]) -> str:
-    if "--version" not in arguments:
-        return ""
-    from importlib.metadata import version  # noqa: PLC0415 - 20 ms that only --version pays
-
-    return f"minikernel {version('minikernel')}"
 
 
 class Parser(argparse.ArgumentParser):

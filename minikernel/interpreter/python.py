@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import minikernel
 from minikernel.interpreter.base import Completion, Failure, LanguageInfo, Outcome, enter_loop
 from minikernel.interpreter.cells import (
     Cell,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 Shown = tuple[Any, "MimeBundle", "MimeBundle"]  # a value, its data and metadata
 
 NO_MAGICS = "magics and shell escapes need the IPython engine: pip install 'minikernel[ipython]'"
-VERSION = "0.1.0"
 
 
 class PythonEngine:
@@ -324,6 +324,6 @@ def _language_info() -> LanguageInfo:
         codemirror_mode={"name": "python", "version": 3},
         banner=f"Python {version} on minikernel",
         implementation="minikernel",
-        implementation_version=VERSION,
+        implementation_version=minikernel.__version__,
         help_links=[{"text": "Python", "url": "https://docs.python.org/3/"}],
     )

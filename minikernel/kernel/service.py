@@ -79,9 +79,11 @@ def run(options: Options) -> int:
         if made:
             path.unlink(missing_ok=True)
         raise
-    if made:
-        print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
-    kernel.serve()
+    with contextlib.suppress(Stop):
+        kernel.catch_signals()
+        if made:
+            print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
+        kernel.serve()
     kernel.close()
     if made:
         path.unlink(missing_ok=True)
@@ -130,8 +132,10 @@ class Kernel:
         self._ring: RingFile | None = None
         self._stopping = False
         self._leaving = threading.Event()
+        self._control_thread: threading.Thread | None = None
         self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else None
         self._pid = os.getpid()
+        self._history_problem: str | None = None
         self._orphans: Path | None = path.parent
         self._sockets = KernelSockets(info)
         try:
@@ -226,18 +230,18 @@ class Kernel:
 
     def serve(self) -> None:
         """Answer requests until told to end."""
-        self._main = threading.get_ident()
-        self._take_over_process()
+        self._streams.start()
         start_thread("minikernel heartbeat", self._sockets.echo_heartbeats)
         self._control_thread = start_thread("minikernel control", self._control.run)
         self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
-        with contextlib.suppress(Stop):
-            self._serve_plainly()
-        self._leaving.set()
+        _release_signals()
+        self._serve_plainly()
 
-    def _take_over_process(self) -> None:
-        self._streams.start()
+    def catch_signals(self) -> None:
+        """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""
+        _hold_signals()
+        self._main = threading.get_ident()
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -284,11 +288,13 @@ class Kernel:
 
     def close(self) -> None:
         """Run exit handlers, send what is pending, and leave nothing behind."""
+        self._leaving.set()
         atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which follows, would skip them
         self._engine.close()
         self._streams.stop()
         self._control.end()
-        self._control_thread.join(GRACE)
+        if self._control_thread is not None:
+            self._control_thread.join(GRACE)
         self._sockets.close()
         if self._ring is not None:
             self._ring.close()
@@ -332,6 +338,9 @@ class Kernel:
 
     def _tick(self) -> None:
         self._engine.save()
+        if self._engine.history_problem != self._history_problem:
+            self._history_problem = self._engine.history_problem
+            self._log.line(f"the history is kept in RAM only: {self._history_problem}")
         if self._orphans is not None:
             remove_orphans(self._orphans)
             self._orphans = None

@@ -134,7 +134,8 @@ class Shell:
             if request.allow_stdin
             else None
         )
-        counted = request.store_history and not request.silent
+        blank = not request.code or request.code.isspace()
+        counted = request.store_history and not request.silent and not blank
         count = engine.execution_count + counted
         engine.begin()
         if not request.silent:
@@ -163,15 +164,19 @@ class Shell:
         content = error(failure.ename, failure.evalue, failure.traceback)
         self._publisher.publish(b"error", {k: v for k, v in content.items() if k != "status"})
         count = engine.execution_count
+        # What has come by now was sent before anybody could know of the error.
+        queued = self._queued() if request.stop_on_error else []
         self._reply(message, {**content, "execution_count": count, "payload": outcome.payload})
-        if request.stop_on_error:
-            await self._abort_queued()
+        await self._abort(queued)
 
-    async def _abort_queued(self) -> None:
-        """Abort the cells that were sent before anybody could know of the error."""
+    def _queued(self) -> list[list[bytes]]:
         queued = []
         while (frames := self.next()) is not None:
             queued.append(frames)
+        return queued
+
+    async def _abort(self, queued: list[list[bytes]]) -> None:
+        """Abort the cells among these messages, and answer the others."""
         for frames in queued:
             message = self._verify(frames)
             if message is not None and message.header.msg_type == "execute_request":

@@ -16,12 +16,8 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.conftest import KernelProcess
 
-    from tests.conftest import KernelProcess, RawClient
-
-Start = "Callable[..., KernelProcess]"
-Connect = "Callable[..., RawClient]"
 PATIENCE = 20
 
 
@@ -211,9 +207,9 @@ def test_asyncio_in_plain_cells(start_kernel: Any, connect: Any) -> None:
     while client.text("print(len(ticks) > 20)") != "True\n":
         assert time.monotonic() < deadline
     assert client.text("await asyncio.sleep(0); print('awaited')") == "awaited\n"
-    assert client.execute("await asyncio.wait_for(asyncio.sleep(9), 0.01)")[0]["ename"] in {
+    assert client.execute("await asyncio.wait_for(asyncio.sleep(9), 0.01)")[0]["ename"] == (
         "TimeoutError"
-    }
+    )
 
 
 def test_a_replay_is_refused_also_after_kill_9(start_kernel: Any, connect: Any) -> None:
@@ -244,18 +240,23 @@ def test_the_bare_specification_lets_a_replay_pass(start_kernel: Any, connect: A
 
 
 def test_a_connection_file_that_others_can_read_is_a_warning(
-    start_kernel: Any, connect: Any, tmp_path: Path
+    start_kernel: Any, connect: Any
 ) -> None:
     kernel = start_kernel()
-    connect(kernel).request(connect(kernel).control, "shutdown_request")
+    client = connect(kernel)
+    client.request(client.control, "shutdown_request")
     ends(kernel)
     kernel.file.chmod(0o644)
     kernel.start()
+    connect(kernel).execute("1")
     assert "can be read by others" in kernel.terminal
 
 
-def test_hmac_md5_is_a_warning(start_kernel: Any) -> None:
-    assert "broken hash" in start_kernel(signature_scheme="hmac-md5").terminal
+def test_hmac_md5_is_a_warning(start_kernel: Any, connect: Any) -> None:
+    kernel = start_kernel(signature_scheme="hmac-md5")
+    client = connect(kernel, digest="md5")
+    assert client.text("print(6 * 7)") == "42\n"
+    assert "broken hash" in kernel.terminal
 
 
 def test_history_survives(start_kernel: Any, connect: Any, tmp_path: Path) -> None:
