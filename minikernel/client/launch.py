@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from minikernel.auth.registry import DEFAULT
 from minikernel.client.asynchronous import AsyncMiniKernelClient
@@ -13,6 +13,8 @@ from minikernel.client.manager import NAME, AsyncMiniKernelManager, MiniKernelMa
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
     from types import TracebackType
+
+    from minikernel.client.verifier import TraceEvent
 
 READY_TIMEOUT = 60.0  # seconds
 RECONNECT = 5  # ms between two attempts to connect to a kernel that is about to start
@@ -27,6 +29,8 @@ def launch(
     cwd: str | os.PathLike[str] | None = None,
     timeout: float = READY_TIMEOUT,
     extra_arguments: Sequence[str] = (),
+    stderr: int | IO[bytes] | None = None,
+    trace: Callable[[TraceEvent], object] | None = None,
 ) -> MiniKernelClient:
     """Start a kernel and connect to it; the kernel ends when the client is closed.
 
@@ -38,6 +42,8 @@ def launch(
         cwd: working directory of the kernel; None: this process's.
         timeout: seconds that the kernel may take to start.
         extra_arguments: appended to the kernel's command line.
+        stderr: where the kernel's own log goes, as for `subprocess`; None: to this process's.
+        trace: the client's `trace`, from its first message on.
 
     Raises:
         ConfigError: the scheme is refused, or there is no kernelspec of this name.
@@ -45,9 +51,10 @@ def launch(
     """
     manager = MiniKernelManager(kernel_name=kernel_name, scheme=scheme, transport=transport)
     manager.check_kernel_spec()
-    manager.start_kernel(**_start_options(env, cwd, extra_arguments))
+    manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
     client: MiniKernelClient = _owning(manager)
     try:
+        client.trace = trace
         client.start_channels()
         client.wait_for_ready(timeout)
     except BaseException:

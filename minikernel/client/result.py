@@ -33,6 +33,7 @@ class Result:
         status: "ok", "error" or "aborted".
         execution_count: the cell's number; None if the kernel gave none.
         outputs: in nbformat 4's form, streams joined, display updates and clear_output applied.
+        displayed: those of the outputs that have a display_id, by it.
         updates: contents of all update_display_data: they may be meant for earlier cells' outputs.
         error: the exception, if one ended the cell.
         user_expressions: of the reply, by name.
@@ -44,6 +45,7 @@ class Result:
     status: str
     execution_count: int | None
     outputs: list[dict[str, Any]]
+    displayed: dict[str, list[dict[str, Any]]]
     updates: list[dict[str, Any]]
     error: Failure | None
     user_expressions: dict[str, Any]
@@ -156,6 +158,7 @@ class Collector:
             status=str(content.get("status", "error")),
             execution_count=count if isinstance(count, int) else None,
             outputs=[_joined(output) for output in self._outputs],
+            displayed=self._displays,
             updates=self._updates,
             error=_failure(content) if content.get("status") == "error" else None,
             user_expressions=_dict(content.get("user_expressions")),

@@ -18,7 +18,7 @@ from minikernel.wire.channels import Channel, Role
 from minikernel.wire.message import EMPTY, dumps, loads_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jupyter_client.session import Session
 
@@ -41,6 +41,7 @@ class TraceEvent(NamedTuple):
     msg_type: str  # empty if the message did not verify: its type is anybody's claim
     size: int  # bytes of all frames
     verdict: str  # "ok", or the reason why it was dropped
+    frames: Sequence[bytes]  # as they stand on the wire
 
 
 class Verifier:
@@ -139,7 +140,7 @@ class Verifier:
     ) -> None:
         if self.trace is not None:
             size = sum(memoryview(frame).nbytes for frame in frames)
-            self.trace(TraceEvent(channel.value, direction, msg_type, size, verdict))
+            self.trace(TraceEvent(channel.value, direction, msg_type, size, verdict, frames))
 
 
 def as_dict(message: Message) -> Msg:
