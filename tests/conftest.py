@@ -122,6 +122,8 @@ class RawClient:
         return socket
 
     def sign(self, *frames: bytes) -> list[bytes]:
+        if not self.key:
+            return [DELIMITER, b"", *frames]
         signature = hmac.new(self.key, b"".join(frames[:4]), self.digest).hexdigest().encode()
         return [DELIMITER, signature, *frames]
 

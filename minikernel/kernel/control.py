@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from minikernel.transport.sockets import KernelSockets
     from minikernel.wire.message import Message
 
+END_OF_FILE = "\x04"  # what jupyter_client and jupyter console answer to Ctrl-D
+
 
 class Asker(NamedTuple):
     """Whose request runs, and so who may be asked for input."""
@@ -114,7 +116,7 @@ class Control:
         """Ask the client whose request runs for a line; called by the main thread.
 
         Raises:
-            EOFError: that client has gone.
+            EOFError: that client has gone, or says that its input is over.
             KeyboardInterrupt: from the signal handler, while it waits.
         """
         content = {"prompt": prompt, "password": password}
@@ -130,6 +132,8 @@ class Control:
             self._open = None
         if question.value is None:
             raise EOFError("the client that asked for this cell can't be asked for input")
+        if question.value == END_OF_FILE:
+            raise EOFError("the input is over")
         return question.value
 
     def _woken(self) -> None:

@@ -20,6 +20,7 @@ from minikernel.auth.jupyter_hmac import PREFIX, kernel_session_id
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.errors import ConfigError
 from minikernel.interpreter.python import PythonEngine
+from minikernel.kernel import signals
 from minikernel.kernel.comms import Comms
 from minikernel.kernel.control import Control
 from minikernel.kernel.dispatch import Dispatch, Effect
@@ -150,7 +151,7 @@ class Kernel:
             memory = self._open_memory(path, info.secret) if _remembers(name, options) else None
             ends = self._make_ends(info, registry.create(name, info.secret, memory), options)
         except BaseException:
-            self._sockets.close()
+            self._sockets.abandon()
             raise
         self._wire_up(ends, ports, options)
         if name in registry.WEAK:
@@ -162,18 +163,23 @@ class Kernel:
         try:
             self._ring = RingFile(path.with_suffix(SUFFIX), key)
         except OSError as problem:
-            self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
+            self._forget_ring(problem)
             return ReplayMemory()
         return ReplayMemory(self._ring.ring, self._record)
 
     def _record(self, slot: int, digest: bytes) -> None:
         """A disk that is full takes the memory of the past, not the kernel."""
+        if self._ring is None:
+            return
         try:
-            if self._ring is not None:
-                self._ring.record(slot, digest)
+            self._ring.record(slot, digest)
         except OSError as problem:
-            self._ring = None
-            self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
+            self._ring.close()
+            self._forget_ring(problem)
+
+    def _forget_ring(self, problem: OSError) -> None:
+        self._ring = None
+        self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
 
     def _make_ends(
         self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
@@ -235,19 +241,17 @@ class Kernel:
         self._control_thread = start_thread("minikernel control", self._control.run)
         self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
-        _release_signals()
+        signals.release()
         self._serve_plainly()
 
     def catch_signals(self) -> None:
         """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""
-        _hold_signals()
+        signals.hold()
         self._main = threading.get_ident()
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        os.register_at_fork(
-            before=_hold_signals, after_in_parent=_release_signals, after_in_child=_in_child
-        )
+        signals.hold_over_forks()
 
     def _serve_plainly(self) -> None:
         """Without an event loop: an asyncio hop costs more than a whole message."""
@@ -322,12 +326,12 @@ class Kernel:
         if not self._leaving.is_set():
             raise Stop
 
-    def _woken(self, signals: bytes) -> None:
+    def _woken(self, caught: bytes) -> None:
         """Get the main thread out of whatever it does, if the kernel is to end.
 
         Again and again: a signal just before a system call that blocks is not noticed by it.
         """
-        self._stopping = self._stopping or bytes([signal.SIGTERM]) in signals
+        self._stopping = self._stopping or bytes([signal.SIGTERM]) in caught
         deadline = time.monotonic() + GRACE
         while self._stopping and not self._leaving.wait(NUDGE):
             if time.monotonic() > deadline:
@@ -351,29 +355,6 @@ class Kernel:
         if self._shell.asker is None:
             raise NotImplementedError("this request does not allow input()")
         return self._control.ask(self._shell.asker, prompt, password=password)
-
-
-HELD = {signal.SIGINT, signal.SIGTERM}
-
-
-def _hold_signals() -> None:
-    """Before a fork: a signal to the child must not reach it before it is no kernel any more.
-
-    Its C handler would tell the parent's control thread, through the pipe that both have.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-
-
-def _release_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
-
-
-def _in_child() -> None:
-    """A signal does to a child what it does to any process."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _release_signals()
 
 
 def _scheme_name(info: connection.ConnectionInfo, options: Options) -> str:

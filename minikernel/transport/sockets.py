@@ -58,7 +58,7 @@ class KernelSockets:
         try:
             self._bind(info)
         except zmq.ZMQError as error:
-            self._context.destroy(0)
+            self.abandon()
             raise ConfigError(f"can't listen on {info.transport}://{info.ip}: {error}") from None
 
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
@@ -118,6 +118,11 @@ class KernelSockets:
         for socket in (self.shell, self.control, self.stdin, self.iopub):
             socket.close()
         self._context.term()
+        self.remove_files()
+
+    def abandon(self) -> None:
+        """Close everything at once: the kernel does not start."""
+        self._context.destroy(0)
         self.remove_files()
 
     def remove_files(self) -> None:

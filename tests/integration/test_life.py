@@ -272,3 +272,73 @@ def test_history_survives(start_kernel: Any, connect: Any, tmp_path: Path) -> No
         client.shell, "history_request", hist_access_type="search", pattern="*remember me*"
     )
     assert content["history"][0][2] == "'remember me'"
+
+
+def refused(*arguments: str) -> str:
+    """What `minikernel run` says when it does not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "minikernel", "run", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_a_second_kernel_on_the_same_file_is_refused(start_kernel: Any) -> None:
+    kernel = start_kernel()
+    assert "in use" in refused("-f", str(kernel.file))
+
+
+def test_a_replay_memory_that_another_kernel_holds_stops_the_start(
+    start_kernel: Any, connect: Any
+) -> None:
+    kernel = start_kernel()
+    connect(kernel).execute("1")
+    copy = kernel.file.with_name("copy.json")
+    zeros = {name: 0 for name in kernel.info if name.endswith("_port")}
+    copy.write_text(json.dumps({**kernel.info, **zeros}))
+    copy.with_suffix(".ring").hardlink_to(kernel.file.with_suffix(".ring"))
+    kernel.file.with_suffix(".ring").unlink()  # one link, held by the first kernel
+    assert "another kernel" in refused("-f", str(copy))
+
+
+def test_a_scheme_that_the_file_does_not_ask_for_is_refused(start_kernel: Any) -> None:
+    file = str(start_kernel().file)
+    assert "'hmac-sha256'" in refused("-f", file, "--scheme", "hmac-sha512")
+    assert "'null'" in refused("-f", file, "--scheme", "null")
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"key": ""}, "empty key"),
+        ({"signature_scheme": "hmac-sha257"}, "unknown signature_scheme 'hmac-sha257'"),
+        ({"signature_scheme": "channel-hmac-sha256"}, "unknown signature_scheme"),
+        ({"curve_publickey": "x"}, "CURVE"),
+        ({"ip": "203.0.113.1"}, "can't listen"),
+    ],
+)
+def test_a_file_that_can_t_be_served_stops_the_start(
+    tmp_path: Path, fields: dict[str, Any], complaint: str
+) -> None:
+    file = tmp_path / "k.json"
+    file.write_text(json.dumps({**BASE, **fields}))
+    assert complaint in refused("-f", str(file))
+
+
+BASE = {
+    **dict.fromkeys(("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"), 0),
+    "ip": "127.0.0.1",
+    "transport": "tcp",
+    "key": "k" * 32,
+    "signature_scheme": "hmac-sha256",
+}
+
+
+def test_null_must_be_asked_for_by_name(start_kernel: Any, connect: Any) -> None:
+    client = connect(start_kernel("--scheme", "null", key=""))
+    assert client.text("print(6 * 7)") == "42\n"

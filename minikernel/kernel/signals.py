@@ -1,0 +1,34 @@
+"""SIGINT and SIGTERM, held back where they would do harm."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+HELD = {signal.SIGINT, signal.SIGTERM}
+
+
+def hold() -> None:
+    """Let signals wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+
+
+def release() -> None:
+    """Let those come that have waited."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def hold_over_forks() -> None:
+    """A signal to a child must not reach it before it is no kernel any more.
+
+    Its C handler would tell the parent's control thread, through the pipe that both have.
+    """
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=_in_child)
+
+
+def _in_child() -> None:
+    """A signal does to a child what it does to any process."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    release()
