@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Stdin(io.TextIOBase):
-    """A `sys.stdin` whose lines are asked for one by one. It has no end.
+    """A `sys.stdin` whose lines are asked for one by one.
 
-    pdb, cmd and code.interact read from it or from `input`; both end at the same question. Its
-    descriptor is 0, the null device in a kernel.
+    It has an end only if the user says so, with Ctrl-D in a terminal. pdb, cmd and code.interact
+    read from it or from `input`; both end at the same question. Its descriptor is 0, the null
+    device in a kernel.
     """
 
     name = "<stdin>"
@@ -40,15 +41,20 @@ class Stdin(io.TextIOBase):
         return False
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
-        """Ask for one line; `size` does not shorten it."""
+        """Ask for one line; empty if the input is over. `size` does not shorten it."""
         del size
-        return self._frontend.input("") + "\n"
+        try:
+            return self._frontend.input("") + "\n"
+        except EOFError:
+            return ""
 
     def __next__(self) -> str:  # type: ignore[override]
-        return self.readline()
+        if line := self.readline():
+            return line
+        raise StopIteration
 
     def read(self, size: int | None = -1, /) -> str:
-        """Return one line: there is no end that could be waited for."""
+        """Return one line: most users have no way to say that there are no more."""
         return self.readline(size)
 
     def detach(self) -> NoReturn:

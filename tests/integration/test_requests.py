@@ -111,6 +111,13 @@ def test_input(client: RawClient) -> None:
     assert streams[0]["content"]["text"] == "cba\n"
 
 
+def test_the_end_of_the_users_input(client: RawClient) -> None:
+    msg_id = client.send(client.shell, "execute_request", code="input()")
+    client.receive(client.stdin)
+    client.send(client.stdin, "input_reply", value="\x04")  # Ctrl-D, in jupyter_client's words
+    assert client.reply(client.shell, msg_id)["content"]["ename"] == "EOFError"
+
+
 def test_input_that_the_request_does_not_allow(client: RawClient) -> None:
     reply, _ = client.execute("input()", allow_stdin=False)
     assert reply["status"] == "error"

@@ -34,6 +34,16 @@ def test_readlines_ends_with_its_hint(stdin: Any) -> None:
     assert stdin.readlines(5) == ["one\n", "two\n"]
 
 
+def test_the_end_of_the_input_ends_every_way_of_reading() -> None:
+    class AtEnd:
+        def input(self, prompt: str, *, password: bool = False) -> str:
+            raise EOFError(prompt, password)
+
+    stdin: Any = Stdin(AtEnd())  # type: ignore[arg-type]
+    assert stdin.readline() == stdin.read() == ""
+    assert list(stdin) == []
+
+
 def test_it_is_a_readable_text_stream_on_descriptor_0(stdin: Any) -> None:
     assert isinstance(stdin, io.TextIOBase)
     assert stdin.readable()
