@@ -93,6 +93,8 @@ class ChannelEnd:
         self._scheme = scheme
         self._headers = headers
         self._guards = guards
+        own = guards.own_session
+        self._own = None if own is None else b'"%b"' % own.encode()  # in our headers' JSON
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(struct) for name, struct in (contents or {}).items()
         }
@@ -182,11 +184,15 @@ class ChannelEnd:
 
     def _receive(self, frames: list[bytes]) -> Message:
         raw = split(frames, self._limits)
+        # Before it is verified, and so remembered: else who hears 65,536 messages of ours could
+        # flush the replay memory with them. Only ours have the id in just these bytes.
+        if self._own is not None and self._own in raw.frames[0]:
+            raise Reflected("a message of our own came back")
         self._scheme.open(self.channel, raw.signature, raw.frames, raw.identities)
         header_frame, parent, metadata, content = raw.frames[:JSON_FRAMES]
         header, echo = loads_header(header_frame)
         if header.session == self._guards.own_session:
-            raise Reflected("a message of our own came back")
+            raise Reflected("somebody with the key speaks in our name")
         try:
             message = Message(
                 raw.identities,

@@ -95,6 +95,19 @@ def test_reflect() -> None:
     refused(kernel, own, Reflected)
 
 
+def test_reflect_does_not_fill_the_replay_memory() -> None:
+    kernel = end()
+    own = kernel.send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    refused(kernel, own, Reflected)
+    with pytest.raises(Reflected):  # and not Replayed
+        kernel.receive(own)
+
+
+def test_reflect_in_other_words() -> None:
+    header = rb'{"msg_id":"1","msg_type":"comm_msg","session":"\u006bernel"}'
+    refused(end(), sign(header, b"{}", b"{}", b"{}"), Reflected)
+
+
 def test_reflect_a_message_of_an_earlier_run() -> None:
     earlier = end().send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
     refused(end(), earlier, Reflected)
