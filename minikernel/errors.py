@@ -7,9 +7,15 @@
     |   +-- AuthError             the frames are a message, but not from whom they claim
     |   |   +-- BadSignature      the signature does not match
     |   |   +-- Replayed          the message was accepted before
+    |   |   +-- ReplayedCounter   likewise, or one that was sent after it
+    |   |   +-- UnknownSession    it belongs to no session that is open
+    |   |   +-- WrongRoute        it came from another connection than the session's
+    |   |   +-- NoTag             a published message that was not signed for us
     |   |   +-- Reflected         the message is one of our own
+    |   +-- ChallengeError        a challenge that failed, that nobody asked for, or is not granted
     |   +-- ContentError          authentic, but not what the protocol allows to say
     |       +-- Stale             the signed date is too old
+    |       +-- TooManySessions   there is no place for one more client
     +-- ConfigError               a key, connection file or option that is refused
     +-- KernelDied                the kernel's process ended while an answer was awaited
     +-- CellError                 what a cell raised, if Result.raise_for_error is asked
@@ -62,10 +68,47 @@ class Replayed(AuthError):  # noqa: N818
     reason = "replayed"
 
 
+class ReplayedCounter(AuthError):  # noqa: N818
+    """The counter is not above those that were accepted."""
+
+    reason = "replayed counter"
+
+
+class UnknownSession(AuthError):  # noqa: N818
+    """The message names a session that is not open, or not on this channel."""
+
+    reason = "unknown session"
+
+
+class WrongRoute(AuthError):  # noqa: N818
+    """The message came by another connection than the session's first one on this channel."""
+
+    reason = "route"
+
+
+class NoTag(AuthError):  # noqa: N818
+    """A published message without a tag for our session."""
+
+    reason = "no tag"
+
+
 class Reflected(AuthError):  # noqa: N818
     """A message of our own was sent back to us."""
 
     reason = "reflected"
+
+
+class ChallengeError(RemoteProtocolError):
+    """A challenge that failed, that nobody asked for, or a plea for one that is not granted.
+
+    Args:
+        text: what is wrong.
+        reply: what the peer is still to be told, if anything.
+    """
+
+    def __init__(self, text: str, *, reply: bytes = b"") -> None:
+        super().__init__(text)
+        self.reply = reply
 
 
 class ContentError(RemoteProtocolError):
@@ -87,6 +130,10 @@ class Stale(ContentError):  # noqa: N818
     """The signed date is older than the option max_age allows."""
 
     reason = "stale"
+
+
+class TooManySessions(ContentError):  # noqa: N818
+    """There is no place for one more client."""
 
 
 class KernelDied(MinikernelError, RuntimeError):  # noqa: N818
