@@ -24,10 +24,10 @@ TIMEOUT = 10  # seconds
 
 
 def find(version: str) -> str | None:
-    """A Python of this version ("3.12"): on PATH, or where pyenv keeps them."""
+    """A Python of this version ("3.12"): this one, on PATH, or where pyenv keeps them."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
-    for command in (f"python{version}", *map(str, found)):
+    for command in (sys.executable, f"python{version}", *map(str, found)):
         try:
             said = subprocess.run(
                 [command, "-c", "import sys; print(*sys.version_info[:2], sep='.')"],
