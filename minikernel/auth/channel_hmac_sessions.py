@@ -1,0 +1,199 @@
+"""The kernel's sessions of channel-hmac, and for how many there is a place (section 3)."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from minikernel.auth.channel_hmac_frames import DATA_CHANNELS, MAX_ENTRIES
+from minikernel.auth.channel_hmac_keys import OWNER_ID, Direction, Right
+from minikernel.auth.channel_hmac_line import Line
+from minikernel.errors import ConfigError
+from minikernel.wire.channels import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minikernel.auth.channel_hmac_keys import Credential, SessionKeys
+    from minikernel.auth.keys import SecretKey
+
+REST = (Channel.SHELL, Channel.STDIN, Channel.HEARTBEAT)  # for confirmed sessions only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """How many sessions there may be, and for how long.
+
+    Raises:
+        ConfigError: more sessions than one PUBLISH has room for.
+    """
+
+    sessions: int = 32
+    invited: int = 16  # of all invitations together
+    of_one: int = 4  # of one (id, rights) other than the owner
+    silence: float = 30.0  # seconds after which a session may be replaced at a limit
+    idle: float = 900.0  # seconds after which a session is dropped
+    unconfirmed: int = 64  # of one (id, rights)
+    unconfirmed_age: float = 10.0  # seconds
+    challenges: int = 50  # a second, of one (id, rights)
+    nonces: int = 4096  # remembered, of one (id, rights)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sessions <= MAX_ENTRIES:
+            raise ConfigError(f"there may be 1 to {MAX_ENTRIES} sessions")
+
+
+class Client(NamedTuple):
+    """Whose sessions count together."""
+
+    client_id: str
+    rights: int
+
+
+class Account(NamedTuple):
+    """What became of a session that another replaces, by channel: the content of bind_reply."""
+
+    accepted: dict[str, int]  # the last counter accepted
+    gaps: dict[str, int]  # how many counters were skipped
+    sent: dict[str, int]  # the last counter sent
+
+
+class Session:
+    """One session, confirmed or not.
+
+    Args:
+        session_id: 8 bytes.
+        credential: of its client.
+        keys: of the session.
+        now: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self, session_id: bytes, credential: Credential, keys: SessionKeys, now: float
+    ) -> None:
+        self.id = session_id
+        self.client = Client(credential.client_id, credential.rights)
+        self.opened = now
+        self.heard = now  # the last authenticated traffic
+        self.confirmed = False  # and so it has a place
+        self.closed = False
+        self.heir: Session | None = None  # the session that replaced it
+        self.name: str | None = None  # header.session of its messages
+        self.replaced: tuple[bytes, Account] | None = None  # which it replaced
+        self.forebears: weakref.WeakSet[Session] = weakref.WeakSet()
+        self.publishing: SecretKey | None = None  # signs its tags on iopub
+        self._keys = keys
+        self.lines = {Channel.CONTROL: self._line(Channel.CONTROL)}
+
+    @property
+    def invited(self) -> bool:
+        """Whether it is not the owner's."""
+        return self.client.client_id != OWNER_ID
+
+    @property
+    def observes(self) -> bool:
+        """Whether it stands in a PUBLISH."""
+        return bool(self.confirmed and self.client.rights & Right.OBSERVE)
+
+    def confirm(self) -> None:
+        """Take a place: open the other channels."""
+        self.lines.update((channel, self._line(channel)) for channel in REST)
+        self.publishing = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT)
+        self.confirmed = True
+
+    def _line(self, channel: Channel) -> Line:
+        return Line(self.id, channel, self._keys, Direction.TO_CLIENT)
+
+    def close(self, heir: Session | None = None) -> Account:
+        """Accept and send nothing more; with all the locks that admitting and sending take."""
+        with contextlib.ExitStack() as locks:
+            for line in self.lines.values():
+                locks.enter_context(line.lock)
+            self.heir = heir
+            self.closed = True
+            if heir is not None:
+                self._bequeath(heir)
+            return self._account()
+
+    def _bequeath(self, heir: Session) -> None:
+        """Who still waits for an answer of ours, or of those before us, gets it from the heir."""
+        for session in (*self.forebears, self):
+            session.heir = heir
+            heir.forebears.add(session)
+
+    def forget(self) -> None:
+        """Forget the keys; takes no lock."""
+        self.closed = True
+        self.lines = {}
+        self.publishing = None
+        del self._keys
+
+    def _account(self) -> Account:
+        lines = {c.value: self.lines[c] for c in DATA_CHANNELS if c in self.lines}
+        return Account(
+            {name: line.received.last for name, line in lines.items()},
+            {name: line.received.gaps for name, line in lines.items()},
+            {name: line.sent.last for name, line in lines.items()},
+        )
+
+
+class SessionTable:
+    """All sessions of a kernel. Only the control thread changes it."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._sessions: dict[bytes, Session] = {}  # in the order of their opening
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def __contains__(self, session_id: bytes) -> bool:
+        return session_id in self._sessions
+
+    def find(self, session_id: bytes, now: float) -> Session | None:
+        """The session with this id, unless it is gone."""
+        session = self._sessions.get(session_id)
+        return None if session is None or self.is_stale(session, now) else session
+
+    def is_stale(self, session: Session, now: float) -> bool:
+        """Whether nobody has confirmed it in time."""
+        return not session.confirmed and now - session.opened >= self._places.unconfirmed_age
+
+    def is_idle(self, session: Session, now: float) -> bool:
+        """Whether nothing came for long."""
+        return session.confirmed and now - session.heard >= self._places.idle
+
+    def add(self, session: Session) -> None:
+        """A new session, unconfirmed."""
+        self._sessions[session.id] = session
+
+    def remove(self, session: Session) -> None:
+        """Forget a session."""
+        self._sessions.pop(session.id, None)
+
+    def superfluous(self, client: Client) -> list[Session]:
+        """The oldest unconfirmed sessions of a client, so that there is room for one more."""
+        own = [s for s in self if s.client == client and not s.confirmed]
+        return own[: max(0, len(own) + 1 - self._places.unconfirmed)]
+
+    def has_place(self, newcomer: Session) -> bool:
+        """Whether no limit forbids one more session of this client."""
+        confirmed = [s for s in self if s.confirmed]
+        if len(confirmed) >= self._places.sessions:
+            return False
+        if not newcomer.invited:
+            return True
+        of_one = sum(s.client == newcomer.client for s in confirmed)
+        invited = sum(s.invited for s in confirmed)
+        return invited < self._places.invited and of_one < self._places.of_one
+
+    def longest_silent(self, client: Client, now: float) -> Session | None:
+        """The session of this client that one more may take the place of."""
+        silent = [
+            s
+            for s in self
+            if s.confirmed and s.client == client and now - s.heard >= self._places.silence
+        ]
+        return min(silent, key=lambda s: s.heard, default=None)
