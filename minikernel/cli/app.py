@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
+    "echo": "an echo server over plain TCP, with a one-time challenge first",
 }
 EPILOG = """\
 examples:
