@@ -234,9 +234,9 @@ class Server(socketserver.ThreadingTCPServer):
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
         """Close a connection, however it ended."""
-        super().shutdown_request(request)
         with self._lock:
             self._open.discard(request)
+        super().shutdown_request(request)
 
     def server_close(self) -> None:
         """Listen no more, and end all connections and their threads."""
