@@ -81,6 +81,6 @@ def stage() -> Stage:
     return Stage()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stage_with() -> type[Stage]:
     return Stage

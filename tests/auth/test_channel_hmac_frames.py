@@ -62,9 +62,8 @@ kinds = pytest.mark.parametrize("kind", PARSERS)
 
 
 def test_the_header_has_24_bytes() -> None:
-    assert header(Type.DATA, Channel.STDIN, SESSION, 258).hex() == (
-        "4d4b4331" "10" "03" "0000" + SESSION.hex() + "0000000000000102"
-    )  # fmt: skip
+    fields = [b"MKC1", b"\x10", b"\3", bytes(2), SESSION, bytes(6) + b"\1\2"]
+    assert header(Type.DATA, Channel.STDIN, SESSION, 258) == b"".join(fields)
 
 
 def test_what_was_built_is_parsed() -> None:

@@ -1,0 +1,178 @@
+"""Section 3: for how many clients there is a place, and for how long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minikernel.auth.channel_hmac_sessions import Places
+from minikernel.errors import ConfigError, TooManySessions, UnknownSession
+from minikernel.wire.channels import Channel
+
+if TYPE_CHECKING:
+    from conftest import Stage, Visitor
+
+C, S = Channel.CONTROL, Channel.SHELL
+
+
+@pytest.fixture
+def stage(stage_with: type[Stage]) -> Stage:
+    return stage_with(places=Places(challenges=1000))
+
+
+def fill(*visitors: Visitor) -> None:
+    for visitor in visitors:
+        visitor.join()
+
+
+def turn_away(visitor: Visitor) -> None:
+    visitor.shake()
+    with pytest.raises(TooManySessions):
+        visitor.bind()
+    with pytest.raises(UnknownSession):
+        visitor.send(S)
+
+
+def test_at_most_32_sessions(stage: Stage) -> None:
+    fill(*(stage.owner() for _ in range(32)))
+    turn_away(stage.owner())
+    turn_away(stage.guest())
+
+
+def test_at_most_16_of_all_invitations(stage: Stage) -> None:
+    fill(*(stage.guest(f"guest{n // 4}") for n in range(16)))
+    turn_away(stage.guest("another"))
+    turn_away(stage.guest("guest1"))
+    fill(*(stage.owner() for _ in range(16)))
+    turn_away(stage.owner())
+
+
+def test_at_most_4_of_one_invitation(stage: Stage) -> None:
+    fill(*(stage.guest() for _ in range(4)))
+    turn_away(stage.guest())
+    fill(stage.guest("bob"), stage.guest("alice", rights=1))
+
+
+def test_a_publish_has_room_for_1024_sessions() -> None:
+    Places(sessions=1024)
+    for sessions in (0, 1025):
+        with pytest.raises(ConfigError):
+            Places(sessions=sessions)
+
+
+def test_who_is_turned_away_is_told_so(stage: Stage) -> None:
+    fill(*(stage.guest() for _ in range(4)))
+    late = stage.guest()
+    late.shake()
+    peer = late.send(C)
+    assert not peer.admitted
+    sealed = stage.kernel.seal(C, [b"TooManySessions"], peer)
+    assert sealed is not None
+    late.end.open(C, sealed.auth, [b"TooManySessions"], [])
+    stage.now += 10.0
+    with pytest.raises(UnknownSession):
+        late.send(C)
+    stage.kernel.expire(stage.now)
+    with pytest.raises(UnknownSession):
+        stage.kernel.seal(C, [], peer)
+
+
+def test_who_is_turned_away_may_ask_again(stage: Stage) -> None:
+    guests = [stage.guest() for _ in range(4)]
+    fill(*guests)
+    late = stage.guest()
+    turn_away(late)
+    stage.kernel._close(guests[0].send(S).handle)
+    assert late.send(C).admitted
+    late.send(S)
+
+
+def test_a_newcomer_takes_the_place_of_its_own_longest_silent_session(stage: Stage) -> None:
+    owner, bob = stage.owner(), stage.guest("bob")
+    guests = [stage.guest() for _ in range(4)]
+    fill(owner, bob)
+    for guest in (guests[2], guests[0], guests[1], guests[3]):
+        guest.join()
+        stage.now += 0.1
+    stage.now += 28.0
+    guests[2].send(S)
+    late = stage.guest()
+    turn_away(late)  # nobody is silent for 30 seconds
+    stage.now += 1.7
+    late.bind()
+    late.send(S)
+    with pytest.raises(UnknownSession):
+        guests[0].send(S)
+    for visitor in (owner, bob, guests[1], guests[2], guests[3]):
+        visitor.send(S)
+
+
+def test_a_ping_breaks_the_silence(stage: Stage) -> None:
+    guests = [stage.guest() for _ in range(4)]
+    fill(*guests)
+    stage.now += 29.0
+    for guest in guests:
+        stage.kernel.pong(guest.session.ping(), stage.now)
+    stage.now += 29.0
+    turn_away(stage.guest())
+
+
+def test_forgeries_don_t_break_the_silence(stage: Stage) -> None:
+    guests = [stage.guest() for _ in range(4)]
+    fill(*guests)
+    stage.now += 30.0
+    for guest in guests:
+        with pytest.raises(Exception, match="tag"):
+            guest.deliver(S, guest.seal(S), [b"changed"])
+    stage.guest().join()
+
+
+def test_another_client_s_silent_session_is_not_taken(stage: Stage) -> None:
+    fill(*(stage.owner() for _ in range(32)))
+    stage.now += 100.0
+    turn_away(stage.guest())
+    stage.owner().join()
+
+
+def test_at_a_limit_a_session_may_still_be_replaced(stage: Stage) -> None:
+    guests = [stage.guest() for _ in range(4)]
+    fill(*guests)
+    old = guests[0].session
+    stage.now += 31.0
+    guests[0].shake()
+    assert guests[0].bind(old.id.hex()) is not None
+    for guest in guests:  # no other session had to go for it
+        guest.send(S)
+
+
+def test_an_idle_session_is_dropped_after_15_minutes(stage: Stage) -> None:
+    idle, pinging, busy = stage.owner(), stage.owner(), stage.owner()
+    fill(idle, pinging)
+    peer = busy.join()
+    stage.now += 899.0
+    assert stage.kernel.expire(stage.now) == []
+    stage.kernel.pong(pinging.session.ping(), stage.now)
+    stage.now += 1.0
+    assert stage.kernel.expire(stage.now, busy=[peer]) == [idle.session.id.hex()]
+    with pytest.raises(UnknownSession):
+        idle.send(S)
+    pinging.send(S)
+    busy.send(S)
+
+
+def test_a_session_whose_request_was_inherited_is_busy(stage: Stage) -> None:
+    visitor = stage.owner()
+    peer = visitor.join()
+    old = visitor.session
+    visitor.shake()
+    visitor.bind(old.id.hex())
+    stage.now += 900.0
+    assert stage.kernel.expire(stage.now, busy=[peer]) == []
+    assert stage.kernel.expire(stage.now) == [visitor.session.id.hex()]
+
+
+def test_busy_requests_of_sessions_that_are_gone_do_no_harm(stage: Stage) -> None:
+    peer = stage.owner().join()
+    stage.kernel._close(peer.handle)
+    assert stage.kernel.expire(stage.now, busy=[peer]) == []
