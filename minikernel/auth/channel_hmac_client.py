@@ -41,7 +41,7 @@ from minikernel.wire.channels import Channel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from minikernel.auth.channel_hmac_frames import Challenge, Publication
+    from minikernel.auth.channel_hmac_frames import Challenge, Publication, Tagged
     from minikernel.auth.channel_hmac_keys import Credential
 
 FIRST_RETRY = 0.2  # seconds
@@ -87,35 +87,30 @@ class ClientSession:
         Yields:
             DATA and its counter.
         """
-        line = self._data_line(channel)
+        if channel not in DATA_CHANNELS:
+            raise LocalProtocolError(f"no DATA on {channel.value}")
+        line = self.lines[channel]
         with line.lock:
             yield line.seal(frames), line.sent.last
 
-    def open(self, channel: Channel, auth: bytes, frames: Sequence[bytes]) -> None:
-        """Check, verify and mark DATA of this session. Raises RemoteProtocolError."""
-        received = parse_tagged(auth, Type.DATA, channel)
-        if received.session != self.id:
-            raise UnknownSession("another session's")
-        line = self._data_line(channel)
-        with line.lock:
-            line.admit(received, frames)
-
-    def _data_line(self, channel: Channel) -> Line:
-        if channel not in DATA_CHANNELS:
-            raise LocalProtocolError(f"no DATA on {channel.value}")
-        return self.lines[channel]
-
-    def open_publication(
-        self, received: Publication, topic: bytes, frames: Sequence[bytes]
-    ) -> None:
-        """Check, verify and mark a PUBLISH of this session's run.
+    def open(self, channel: Channel, received: Tagged, frames: Sequence[bytes]) -> None:
+        """Check, verify and mark DATA of this session.
 
         Raises:
             AuthError: nothing has changed.
         """
-        tag = received.tag_for(self.id)
-        if tag is None:
-            raise NoTag("not signed for this session")
+        line = self.lines[channel]
+        with line.lock:
+            line.admit(received, frames)
+
+    def open_publication(
+        self, received: Publication, tag: bytes, topic: bytes, frames: Sequence[bytes]
+    ) -> None:
+        """Check, verify and mark a PUBLISH of this session's run, with the tag in our entry.
+
+        Raises:
+            AuthError: nothing has changed.
+        """
         with self.published.lock:
             self.published.counter.check(received.counter)
             digest = published_digest(received.header, topic, frames)
@@ -131,15 +126,12 @@ class ClientSession:
             self._pings = [*self._pings, line.sent.last][-MAX_PINGS:]
             return ping
 
-    def pong(self, auth: bytes) -> int:
-        """The counter of the PING that this PONG answers.
+    def pong(self, received: Tagged) -> int:
+        """The counter of the PING that this PONG of this session answers.
 
         Raises:
-            RemoteProtocolError: it answers none that is outstanding. Nothing has changed.
+            AuthError: it answers none that is outstanding. Nothing has changed.
         """
-        received = parse_tagged(auth, Type.PONG, Channel.HEARTBEAT)
-        if received.session != self.id:
-            raise UnknownSession("another session's")
         line = self.lines[Channel.HEARTBEAT]
         with line.lock:
             if received.counter not in self._pings:
@@ -220,8 +212,9 @@ class ClientEnd:
             return self._open_publication(auth, frames, route)
         if channel not in DATA_CHANNELS:
             raise FramingError(f"no DATA on {channel.value}")
-        session = self._find(parse_tagged(auth, Type.DATA, channel).session)
-        session.open(channel, auth, frames)
+        received = parse_tagged(auth, Type.DATA, channel)
+        session = self._find(received.session)
+        session.open(channel, received, frames)
         return Peer(session.id.hex(), tuple(route))
 
     def _open_publication(
@@ -233,14 +226,17 @@ class ClientEnd:
         own = [s for s in self._sessions() if s.run_id.startswith(received.run)]
         if not own:
             raise UnknownSession("another run's")
-        signed = next((s for s in own if received.tag_for(s.id) is not None), own[0])
-        signed.open_publication(received, route[0], frames)
-        return Peer(signed.id.hex(), tuple(route))
+        for session in own:
+            tag = received.tag_for(session.id)
+            if tag is not None:
+                session.open_publication(received, tag, route[0], frames)
+                return Peer(session.id.hex(), tuple(route))
+        raise NoTag("not signed for us")
 
     def pong(self, auth: bytes) -> int:
         """The counter of the PING that this PONG answers. Raises RemoteProtocolError."""
         received = parse_tagged(auth, Type.PONG, Channel.HEARTBEAT)
-        return self._find(received.session).pong(auth)
+        return self._find(received.session).pong(received)
 
     def _find(self, session_id: bytes) -> ClientSession:
         session = next((s for s in self._sessions() if s.id == session_id), None)

@@ -15,7 +15,7 @@ from minikernel.errors import FramingError
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 class Type(enum.IntEnum):
@@ -229,8 +229,7 @@ def published_tag(key: bytes, digest: bytes) -> bytes:
 
 
 def _lengths(frames: Sequence[bytes]) -> bytes:
-    sizes: Iterable[int] = (_size(frame) for frame in frames)
-    return struct.pack(f">{len(frames) + 1}Q", len(frames), *sizes)
+    return struct.pack(f">{len(frames) + 1}Q", len(frames), *map(_size, frames))
 
 
 def _size(frame: bytes) -> int:

@@ -157,28 +157,25 @@ class KernelEnd:
         if channel not in DATA_CHANNELS:
             raise FramingError(f"no DATA on {channel.value}")
         received = parse_tagged(auth, Type.DATA, channel)
-        with self._admitting(received.session, channel, now) as (session, line):
-            self.gaps[channel] += line.admit(received, frames, tuple(route))
+        session, line = self._find(received.session, channel, now)
+        route = tuple(route)
+        with line.lock:
+            if session.closed:
+                raise UnknownSession("the session was closed")
+            self.gaps[channel] += line.admit(received, frames, route)
             session.heard = now
             if not session.confirmed:
                 self._confirm(session)
-            return ClientPeer(
-                session.id.hex(), tuple(route), *session.client, session.confirmed, session
-            )
+            client_id, rights = session.client
+            return ClientPeer(session.hex, route, client_id, rights, session.confirmed, session)
 
-    @contextlib.contextmanager
-    def _admitting(
-        self, session_id: bytes, channel: Channel, now: float
-    ) -> Iterator[tuple[Session, Line]]:
-        """A session that is open on this channel, with the lock to change it."""
+    def _find(self, session_id: bytes, channel: Channel, now: float) -> tuple[Session, Line]:
+        """A session that is open on this channel; it may be closed until its lock is taken."""
         session = self._table.find(session_id, now)
         line = None if session is None else session.lines.get(channel)
         if session is None or line is None:
             raise UnknownSession("no such session on this channel")
-        with line.lock:
-            if session.closed:
-                raise UnknownSession("the session was closed")
-            yield session, line
+        return session, line
 
     def _confirm(self, session: Session) -> None:
         if self._table.has_place(session):
@@ -214,7 +211,7 @@ class KernelEnd:
     def _replace(self, session: Session, replaces: str) -> Account | None:
         if session.replaced is not None and session.replaced[0].hex() == replaces:
             return session.replaced[1]  # the same bind_request once more
-        old = next((s for s in self._table if s.id.hex() == replaces), None)
+        old = next((s for s in self._table if s.hex == replaces), None)
         if old is None or old is session or not old.confirmed or old.client != session.client:
             return None
         if not session.confirmed:
@@ -293,7 +290,7 @@ class KernelEnd:
     def current(self, peer: ClientPeer) -> str | None:
         """The id of the session that gets what is said to this peer; None: it is gone."""
         session = peer.handle.heir or peer.handle
-        return None if session.closed else session.id.hex()
+        return None if session.closed else session.hex
 
     def publish(self, topic: bytes, frames: Sequence[bytes]) -> bytes:
         """PUBLISH with a tag for each session that observes; hold `publishing` around it.
@@ -318,7 +315,10 @@ class KernelEnd:
             RemoteProtocolError: it is no PING of an open session. Nothing has changed.
         """
         received = parse_tagged(ping, Type.PING, Channel.HEARTBEAT)
-        with self._admitting(received.session, Channel.HEARTBEAT, now) as (session, line):
+        session, line = self._find(received.session, Channel.HEARTBEAT, now)
+        with line.lock:
+            if session.closed:
+                raise UnknownSession("the session was closed")
             self.gaps[Channel.HEARTBEAT] += line.admit(received, None)
             session.heard = now
             return line.tagged(Type.PONG, received.counter)
@@ -338,7 +338,7 @@ class KernelEnd:
         stale = [s for s in self._table if self._table.is_stale(s, now)]
         for session in (*idle, *stale):
             self._close(session)
-        return [session.id.hex() for session in idle]
+        return [session.hex for session in idle]
 
     def _close(self, session: Session, heir: Session | None = None) -> Account:
         account = session.close(heir)

@@ -74,6 +74,7 @@ class Session:
         self, session_id: bytes, credential: Credential, keys: SessionKeys, now: float
     ) -> None:
         self.id = session_id
+        self.hex = session_id.hex()
         self.client = Client(credential.client_id, credential.rights)
         self.opened = now
         self.heard = now  # the last authenticated traffic

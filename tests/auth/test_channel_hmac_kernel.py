@@ -22,6 +22,8 @@ from minikernel.errors import (
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Stage, Visitor
 
     from minikernel.auth.channel_hmac_kernel import ClientPeer
@@ -337,6 +339,41 @@ def test_a_session_is_closed_with_all_its_locks(stage: Stage, owner: Visitor) ->
     stage.kernel._close(session)
     assert set(session.lines) == {C, S, I, H}
     assert len(closed[0]) == 4
+
+
+class ClosingLock:
+    """The session is closed while a thread waits for the lock."""
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self.close: Callable[[], object] | None = close
+
+    def __enter__(self) -> None:
+        close, self.close = self.close, None
+        if close is not None:
+            close()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_nothing_is_accepted_in_a_session_that_was_closed_meanwhile(
+    stage: Stage, owner: Visitor
+) -> None:
+    session = owner.send(S).handle
+    session.lines[S].lock = ClosingLock(lambda: stage.kernel._close(session))
+    with pytest.raises(UnknownSession):
+        owner.send(S)
+    assert session.lines[S].received.last == 2
+
+
+def test_no_ping_is_answered_in_a_session_that_was_closed_meanwhile(
+    stage: Stage, owner: Visitor
+) -> None:
+    session = owner.send(S).handle
+    session.lines[H].lock = ClosingLock(lambda: stage.kernel._close(session))
+    ping = owner.session.ping()
+    with pytest.raises(UnknownSession):
+        stage.kernel.pong(ping, stage.now)
 
 
 def test_while_a_message_is_handed_over_its_line_is_locked(stage: Stage, owner: Visitor) -> None:
