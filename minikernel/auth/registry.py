@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minikernel.auth.clear_key import ClearKey
 from minikernel.auth.jupyter_hmac import PREFIX, JupyterHmac
 from minikernel.auth.null import Null
 from minikernel.errors import ConfigError
@@ -28,7 +29,16 @@ def _null(key: SecretKey, name: str, memory: ReplayMemory | None) -> Scheme:  # 
     return Null()
 
 
-SCHEMES: dict[str, Factory] = {NULL: _null, PREFIX: JupyterHmac}
+def _clear_key(key: SecretKey, name: str, memory: ReplayMemory | None) -> Scheme:  # noqa: ARG001 - likewise
+    return ClearKey(key)
+
+
+SCHEMES: dict[str, Factory] = {NULL: _null, ClearKey.name: _clear_key, PREFIX: JupyterHmac}
+
+
+def is_stock(name: str) -> bool:
+    """Whether any Jupyter client can speak this scheme, or only ours."""
+    return name == NULL or name.startswith(PREFIX)
 
 
 def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Scheme:

@@ -20,7 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("-f", "--connection-file", metavar="FILE", help="a connection file; ports 0 are chosen")
-    add("--scheme", metavar="NAME", help="who may talk: hmac-sha256 (default), hmac-HASH, null")
+    add(
+        "--scheme",
+        metavar="NAME",
+        help="who may talk: hmac-sha256 (default), hmac-HASH, clear-key, null",
+    )
     add("--guards", choices=("on", "off"), default="on", help="off: the bare specification")
     add("--max-age", type=_seconds, metavar="SECONDS", help="refuse messages older than that")
     add("--history", metavar="FILE", help='where cells are remembered; "off": nowhere')

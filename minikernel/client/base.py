@@ -14,6 +14,7 @@ from jupyter_client.client import KernelClient
 from jupyter_client.manager import KernelManager
 from traitlets import Unicode
 
+from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
@@ -103,7 +104,8 @@ class VerifyingClient(KernelClient):
         secret = SecretKey(key if isinstance(key, bytes) else key.encode())
         create(self._chosen_scheme(named), secret)  # refuses before anything has changed
         self._named_scheme, self._verifier = named, None
-        known = {k: v for k, v in info.items() if k != "signature_scheme" or named != NULL}
+        foreign = not named.startswith(PREFIX)  # to jupyter_client's Session, which signs nothing
+        known = {k: v for k, v in info.items() if k != "signature_scheme" or not foreign}
         super().load_connection_info(cast("KernelConnectionInfo", known))
 
     @property

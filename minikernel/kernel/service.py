@@ -130,6 +130,8 @@ class Kernel:
         info, fields = connection.read(path)
         name = _scheme_name(info, options)
         registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
+        if not registry.is_stock(name) and connection.readable_by_others(path):
+            raise ConfigError(f"connection file {str(path)!r}: others can read it, chmod 600 it")
         self._ring: RingFile | None = None
         self._stopping = False
         self._leaving = threading.Event()
