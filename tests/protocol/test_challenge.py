@@ -212,6 +212,7 @@ def test_a_verdict_is_one_of_two_words(verdict: bytes) -> None:
     [
         (SHA256, b""),
         (SHA256, b"{sha256}" + NONCE[:40]),
+        (SHA256, b"#challenge#{sha256}" + NONCE[:40]),
         (SHA256, CHALLENGE + b"{sha384}" + NONCE[:40]),
         (SHA256, CHALLENGE + b"{md5}" + NONCE[:40]),
         (SHA256, CHALLENGE + b"{sha256}" + NONCE[:19]),
@@ -219,6 +220,7 @@ def test_a_verdict_is_one_of_two_words(verdict: bytes) -> None:
         (SHA256, CHALLENGE + b"{sha256}" + bytes(MAX_MESSAGE - 18)),
         (MD5, CHALLENGE + NONCE[:19]),
         (MD5, NONCE[:20]),
+        (MD5, NONCE[:31]),
         (PLAIN, NONCE[:31]),
         (PLAIN, NONCE[:33]),
     ],
