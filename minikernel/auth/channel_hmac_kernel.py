@@ -184,9 +184,7 @@ class KernelEnd:
 
     def _list_observers(self) -> None:
         with self.publishing:
-            self._observers = tuple(
-                (s.id, s.publishing) for s in self._table if s.observes and s.publishing
-            )
+            self._observers = tuple((s.id, s.publishing) for s in self._table if s.publishing)
 
     def bind(self, peer: ClientPeer, replaces: str | None, now: float) -> Account | None:
         """What a bind_request on control asks for: a place, that of an older session perhaps.

@@ -84,7 +84,7 @@ class Session:
         self.name: str | None = None  # header.session of its messages
         self.replaced: tuple[bytes, Account] | None = None  # which it replaced
         self.forebears: weakref.WeakSet[Session] = weakref.WeakSet()
-        self.publishing: SecretKey | None = None  # signs its tags on iopub
+        self.publishing: SecretKey | None = None  # signs its tags in a PUBLISH, if it gets any
         self._keys = keys
         self.lines = {Channel.CONTROL: self._line(Channel.CONTROL)}
 
@@ -93,15 +93,11 @@ class Session:
         """Whether it is not the owner's."""
         return self.client.client_id != OWNER_ID
 
-    @property
-    def observes(self) -> bool:
-        """Whether it stands in a PUBLISH."""
-        return bool(self.confirmed and self.client.rights & Right.OBSERVE)
-
     def confirm(self) -> None:
         """Take a place: open the other channels."""
         self.lines.update((channel, self._line(channel)) for channel in REST)
-        self.publishing = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT)
+        if self.client.rights & Right.OBSERVE:
+            self.publishing = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT)
         self.confirmed = True
 
     def _line(self, channel: Channel) -> Line:

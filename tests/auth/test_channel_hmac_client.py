@@ -418,6 +418,7 @@ def test_only_an_outstanding_ping_is_answered(stage: Stage, owner: Visitor) -> N
     pings = [owner.session.ping() for _ in range(3)]
     pongs = [stage.kernel.pong(ping, stage.now) for ping in pings]
     assert owner.end.pong(pongs[1]) == 2
+    assert owner.session._pings == [3]
     refuse_pong(ReplayedCounter, owner, pongs[1])
     refuse_pong(ReplayedCounter, owner, pongs[0])
     assert owner.end.pong(pongs[2]) == 3

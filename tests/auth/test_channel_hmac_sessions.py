@@ -99,7 +99,7 @@ def test_a_newcomer_takes_the_place_of_its_own_longest_silent_session(stage: Sta
     guests[2].send(S)
     late = stage.guest()
     turn_away(late)  # nobody is silent for 30 seconds
-    stage.now += 1.7
+    stage.now += 1.9
     late.bind()
     late.send(S)
     with pytest.raises(UnknownSession):
@@ -144,6 +144,27 @@ def test_at_a_limit_a_session_may_still_be_replaced(stage: Stage) -> None:
     assert guests[0].bind(old.id.hex()) is not None
     for guest in guests:  # no other session had to go for it
         guest.send(S)
+
+
+def test_the_heir_can_speak_before_the_old_session_ends(stage: Stage) -> None:
+    guests = [stage.guest() for _ in range(4)]
+    fill(*guests)
+    old = guests[0].send(S).handle
+    guests[0].shake()
+    heir = guests[0].send(C)
+    assert not heir.admitted
+    confirmed = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            confirmed.append(heir.handle.confirmed)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    old.lines[S].lock = Lock()
+    stage.kernel.bind(heir, old.hex, stage.now)
+    assert confirmed == [True]
 
 
 def test_an_idle_session_is_dropped_after_15_minutes(stage: Stage) -> None:
