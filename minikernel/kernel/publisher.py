@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from minikernel.transport.sockets import receive_nowait, send
+from minikernel.wire.content import BUSY
 from minikernel.wire.message import EMPTY
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Publisher:
                 self._send(*message)
                 while self._postponed:
                     self._send(*self._postponed.popleft())
-                self._greet()  # a send may use up the signal that a subscription gave
+                if content is not BUSY:  # something follows at once
+                    self._greet()  # a send may use up the signal that a subscription gave
             finally:
                 self._sender = 0
         if self._deferred:
