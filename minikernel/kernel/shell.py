@@ -119,10 +119,8 @@ class Shell:
         parent, to = message.header_frame, message.identities
         try:
             frames = self._end.send(msg_type, content, parent=parent, to=to)
-        except TypeError as problem:  # the user's objects, in a payload or user expression
-            frames = self._end.send(
-                msg_type, error("TypeError", str(problem)), parent=parent, to=to
-            )
+        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects, in a payload or user expression
+            frames = self._end.send(msg_type, _failure(problem), parent=parent, to=to)
         send(self._socket, frames)
 
     async def _execute(self, message: Message) -> None:
@@ -209,7 +207,7 @@ class Shell:
         try:
             return Answer(handler(message.content))
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects raise anything
-            return Answer(error(type(problem).__name__, str(problem)))
+            return Answer(_failure(problem))
 
     def _complete(self, request: CompleteRequest) -> Mapping[str, Any]:
         found = self._engine.complete(request.code, _cursor(request))
@@ -249,6 +247,15 @@ class Shell:
 
     def _comm_info(self, request: CommInfoRequest) -> Mapping[str, Any]:
         return ok(comms=self._comms.info(request.target_name))
+
+
+def _failure(problem: BaseException) -> Mapping[str, Any]:
+    """An error reply about an exception of the user's, whose text may be one more."""
+    try:
+        text = str(problem)
+    except Exception:  # noqa: BLE001 - likewise
+        text = "an exception without a text"
+    return error(type(problem).__name__, text)
 
 
 def _cursor(request: CompleteRequest | InspectRequest) -> int:
