@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minikernel.wire.channels import Channel
 
 EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # pyzmq is slow with its enums
+BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
 
@@ -59,6 +60,12 @@ class Receiver:
             if msg is not None:
                 return msg
         return None
+
+    def discard(self) -> None:
+        """Make room for what comes next: the kernel drops it if both queues are full."""
+        for _ in range(BACKLOG):
+            if self.take() is None:
+                return
 
     def has_message(self) -> bool:
         """Whether `take` has something to give; it is not taken."""
