@@ -74,6 +74,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every subcommand's signature
     """Show it; 0 if all happened as it should."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a tick that the terminal hasn't got
     print(
         style("Who said this?", "bold"), "Every message is signed, and verified where it arrives."
     )
