@@ -17,7 +17,6 @@ from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import runtime_dir
-from minikernel.wire.message import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from jupyter_client.client import KernelClient
@@ -108,5 +107,4 @@ def own_kernel_spec(scheme: str = DEFAULT) -> KernelSpec:
         language="python",
         argv=[sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", *unsigned],
         interrupt_mode="signal",
-        kernel_protocol_version=PROTOCOL_VERSION,
     )

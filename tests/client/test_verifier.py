@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KEY = b"a secret"
 KERNEL = Session(key=KEY, session="kernel")
+CLIENT = Session(key=KEY, session="client")
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ JSON = st.recursive(
 def test_any_signed_frames_give_a_message_or_none(
     channel: Channel, header: Any, parent: Any, content: Any
 ) -> None:
-    verifier = Verifier(create("hmac-sha256", SecretKey(KEY)), Session(key=KEY, session="client"))
+    verifier = Verifier(create("hmac-sha256", SecretKey(KEY)), CLIENT)
     header = {"msg_id": "1", "msg_type": "stream", **header}
     frames = [json.dumps(part).encode() for part in (header, parent, {}, content)]
     msg = verifier.open(channel, [b"<IDS|MSG>", KERNEL.sign(frames), *frames])
