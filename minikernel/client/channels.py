@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from minikernel.client.verifier import Msg, Verifier
     from minikernel.wire.channels import Channel
 
-EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # pyzmq is slow with its enums
+# Plain numbers: pyzmq is slow with its enums.
+EVENTS, POLLIN, SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.SNDMORE)
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
@@ -75,7 +76,10 @@ class Receiver:
 
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""
-        self._raw.send_multipart(self._link.verifier.seal(self._link.channel, msg))
+        *first, last = self._link.verifier.seal(self._link.channel, msg)
+        for frame in first:
+            self._raw.send(frame, SNDMORE)
+        self._raw.send(last)
 
 
 def _receive(socket: zmq.Socket[bytes]) -> list[bytes] | None:

@@ -183,9 +183,13 @@ def test_launch_restart_and_a_death() -> None:
 
 def test_it_may_be_awaited_and_closed() -> None:
     async def main() -> None:
-        aio = await minikernel.launch_async(extra_arguments=["--history", "off"])
+        events: list[minikernel.TraceEvent] = []
+        aio = await minikernel.launch_async(
+            extra_arguments=["--history", "off"], trace=events.append
+        )
         try:
             assert (await aio.run("1")).value == "1"
+            assert events[0].msg_type == "kernel_info_request"
         finally:
             await aio.close()
 

@@ -99,6 +99,21 @@ def test_environment_and_directory(tmp_path: Path) -> None:
         assert client.run(code).value == repr(("x", "PATH" in os.environ, str(tmp_path.resolve())))
 
 
+def test_the_trace_begins_with_the_first_message() -> None:
+    events: list[minikernel.TraceEvent] = []
+    with minikernel.launch(trace=events.append, **QUICK):
+        pass
+    assert events[0].msg_type == "kernel_info_request"
+    assert events[0].size == sum(map(len, events[0].frames))
+
+
+def test_the_kernels_log_goes_where_it_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with log.open("wb") as file, pytest.raises(minikernel.KernelDied):
+        minikernel.launch(extra_arguments=["--no-such-option"], stderr=file)
+    assert "--no-such-option" in log.read_text()
+
+
 def test_ipc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = Path(os.path.relpath(tmp_path)) if len(str(tmp_path)) > 40 else tmp_path
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(short.resolve()))

@@ -63,6 +63,7 @@ def test_the_value_is_the_execute_result() -> None:
 def test_an_update_reaches_every_display_with_its_id() -> None:
     result = collect(display("1", "a"), display("2", "b"), display("3", "a"), update("new", "a"))
     assert shown(result) == ["new", "2", "new"]
+    assert result.displayed["a"] == [result.outputs[0], result.outputs[2]]
 
 
 def test_an_update_for_an_earlier_cell_is_kept() -> None:
