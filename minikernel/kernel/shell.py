@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minikernel.errors import RemoteProtocolError
 from minikernel.kernel.control import Asker
 from minikernel.kernel.dispatch import Answer, Effect
-from minikernel.transport.sockets import receive, receive_nowait, send
+from minikernel.transport.sockets import REQUEST_QUEUE, receive, receive_nowait, send
 from minikernel.wire.channels import COMMS
 from minikernel.wire.content import BUSY, IDLE, error, ok, reply_type
 from minikernel.wire.message import dumps
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any], Mapping[str, Any]]  # takes the content
 
+MOMENT = 10  # ms for messages on their way
+MOST_ABORTED = 10_000  # messages; who sends more has the rest run
 ABORTED = dumps({"status": "aborted"})
 
 
@@ -168,9 +170,13 @@ class Shell:
         await self._abort(queued)
 
     def _queued(self) -> list[list[bytes]]:
-        queued = []
-        while (frames := self.next()) is not None:
-            queued.append(frames)
+        """The messages that wait; behind a full queue there may be more on their way."""
+        queued: list[list[bytes]] = []
+        while len(queued) < MOST_ABORTED:
+            patience = MOMENT if len(queued) > REQUEST_QUEUE // 2 else 0
+            if not self._socket.poll(patience):
+                break
+            queued.append(self.wait())
         return queued
 
     async def _abort(self, queued: list[list[bytes]]) -> None:

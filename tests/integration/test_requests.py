@@ -266,3 +266,11 @@ def test_what_a_background_thread_writes_goes_to_the_last_cell(client: RawClient
                 break
     assert message["content"]["text"] == "late\n"
     assert message["parent_header"]["msg_id"] == msg_id
+
+
+def test_an_error_aborts_also_what_does_not_fit_into_the_queue(client: RawClient) -> None:
+    first = client.send(client.shell, "execute_request", code="import time; time.sleep(.3); 1/0")
+    rest = [client.send(client.shell, "execute_request", code="ran = 1") for _ in range(400)]
+    assert client.reply(client.shell, first)["content"]["status"] == "error"
+    replies = [client.reply(client.shell, msg_id)["content"]["status"] for msg_id in rest]
+    assert replies == ["aborted"] * 400
