@@ -30,7 +30,7 @@ examples:
   minikernel demo                     see what it is about, in ten seconds
   minikernel console                  a prompt on a kernel of its own
   minikernel exec analysis.ipynb      run a notebook and write its outputs back
-  minikernel install --user           then choose "Python (minikernel)" in JupyterLab
+  minikernel install --user           then start JupyterLab, and choose it there
 
 `minikernel SUBCOMMAND --help` tells about each.
 """

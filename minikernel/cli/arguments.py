@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from minikernel.errors import ConfigError
@@ -47,6 +48,11 @@ class Parser(argparse.ArgumentParser):
         name = arg.split("=", maxsplit=1)[0]
         if name not in known and (arg.startswith("--") or arg[:2] not in known):
             self.error(f"has no option {name!r}{nearest(name, known)}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End after --help or --version; flushed here, where a broken pipe is still noticed."""
+        sys.stdout.flush()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigError."""

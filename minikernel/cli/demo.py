@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from minikernel.client.verifier import Msg
 
 EPILOG = """\
-It starts a kernel as a process of its own, connects over TCP on 127.0.0.1, and prints a line for
-each message, as the client sent it or found it authentic. Then a stranger, who can reach the
-kernel's port but has no key, tries three things. Takes a few seconds, needs no network and writes
-no files that stay. Exit code 0 only if all happened as it should.
+It starts a kernel as a process of its own, connects over TCP on 127.0.0.1, and
+prints a line for each message, as the client sent it or found it authentic.
+Then a stranger, who can reach the kernel's port but has no key, tries three
+things. It takes a few seconds, needs no network and leaves no files behind.
+The exit code is 0 only if all happened as it should.
 """
 PATIENCE = 10.0  # seconds for any one step
 POLL = 0.01  # seconds between two looks into the kernel's ledger

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).with_name("kernelspec")
 NAME = "minikernel"
 EPILOG = """\
-`pip install minikernel` alone makes the kernel appear for the Jupyter of the environment that it
-is installed in. This command is for a Jupyter that lives elsewhere: the kernelspec that it writes
-names this interpreter by its full path. The default, --user, needs no rights and is seen by every
-Jupyter of this user.
+`pip install minikernel` alone makes the kernel appear for the Jupyter of the
+environment that it is installed in. This command is for a Jupyter that lives
+elsewhere: the kernelspec that it writes names this interpreter by its full
+path. The default, --user, needs no rights and is seen by every Jupyter of this
+user.
 
 examples:
   minikernel install
-  minikernel install --name analysis --display-name "Analysis (3.12)" --env OMP_NUM_THREADS 1
+  minikernel install --name one --display-name "One thread" --env OMP_NUM_THREADS 1
   sudo /opt/venv/bin/minikernel install --prefix /usr/local
 """
 

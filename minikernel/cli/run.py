@@ -10,9 +10,9 @@ from minikernel.kernel.service import run as run_kernel
 
 EPILOG = """\
 examples:
-  minikernel run                              a kernel for whoever has the file it names
-  minikernel run -f kernel.json --history off
-  minikernel run --transport ipc              reachable on this machine only
+  minikernel run                    a kernel for whoever can read the file it names
+  minikernel run --transport ipc    reachable from this machine only
+  minikernel run -f kernel.json --history off --max-age 5
 
 Jupyter starts the kernel like this, with a connection file of its own making:
   minikernel run -f kernel.json
