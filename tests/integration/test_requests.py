@@ -123,14 +123,13 @@ def test_input_that_the_request_does_not_allow(client: RawClient) -> None:
     assert reply["status"] == "error"
 
 
-def test_input_to_a_client_that_has_gone_raises_at_once(
-    client: RawClient, kernel: KernelProcess, connect: Any
-) -> None:
-    gone = connect(kernel)
-    gone.stdin.close(0)
-    reply, _ = gone.execute("input()")
-    assert reply["ename"] == "EOFError"
-    client.rejected("stdin")
+def test_input_to_a_client_that_has_no_stdin_raises_at_once(client: RawClient) -> None:
+    import zmq
+
+    shell = client.connect(zmq.DEALER, "shell", identity=b"somebody without stdin")
+    msg_id = client.send(shell, "execute_request", code="input()")
+    assert client.reply(shell, msg_id)["content"]["ename"] == "EOFError"
+    shell.close(0)
 
 
 def test_answers_to_no_question_or_another_are_refused(client: RawClient) -> None:
