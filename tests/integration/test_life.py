@@ -139,10 +139,11 @@ def test_a_cell_that_does_not_end_leaves_no_file_of_the_kernel_s(
         client = connect(SimpleNamespace(info=info))
         code = (  # a lock that no signal gets it out of
             "import ctypes\nlock = ctypes.create_string_buffer(64)\n"
-            "for _ in range(2): ctypes.CDLL(None).pthread_mutex_lock(lock)"
+            "take = ctypes.CDLL(None).pthread_mutex_lock\n"
+            "take(lock); print('taken', flush=True); take(lock)"
         )
         client.send(client.shell, "execute_request", code=code)
-        while client.receive(client.iopub)["header"]["msg_type"] != "execute_input":
+        while client.receive(client.iopub)["header"]["msg_type"] != "stream":
             pass
         process.terminate()
         assert process.wait(PATIENCE) == 1
