@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every subcommand's s
 
 
 def _address(client: MiniKernelClient) -> str:
-    return f"it listens on {client.transport}://{client.ip}:{client.shell_port} and four more"
+    return f"its shell is {client.transport}://{client.ip}:{client.shell_port}"
 
 
 class Stage:
