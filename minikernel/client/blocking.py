@@ -184,7 +184,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         interrupt = None if self.manager is None else self.manager.interrupt_kernel
         with Forwarding(interrupt) as forwarding:
             guarded: Handlers = {
-                channel: partial(forwarding.call, handler) for channel, handler in handlers.items()
+                channel: partial(_guarded, forwarding, handler)
+                for channel, handler in handlers.items()
             }
             msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
             exchange = Exchange(msg_id, deadline=deadline)
@@ -305,6 +306,13 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         """The next verified message of control. Raises queue.Empty."""
         msg: Msg = self.control_channel.get_msg(timeout)
         return msg
+
+
+def _guarded(forwarding: Forwarding, handler: Callable[[Msg], object], msg: Msg) -> None:
+    """Let the handler have a message; the first that is no status shows that the cell runs."""
+    if msg["msg_type"] != "status":
+        forwarding.cell_runs()
+    forwarding.call(handler, msg)
 
 
 def _synchronous(hook: Callable[[Msg], object]) -> Callable[[Msg], object]:

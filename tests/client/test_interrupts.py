@@ -22,6 +22,25 @@ def test_the_first_is_forwarded_and_the_second_raises() -> None:
     assert forwarded == ["x"]
 
 
+def test_one_that_comes_before_the_cell_has_begun_is_sent_again() -> None:
+    forwarded: list[str] = []
+    with Forwarding(lambda: forwarded.append("x")) as forwarding:
+        press()
+        forwarding.cell_runs()
+        assert forwarded == ["x", "x"]
+        forwarding.cell_runs()
+    assert forwarded == ["x", "x"]
+
+
+def test_one_that_comes_while_the_cell_runs_is_sent_once() -> None:
+    forwarded: list[str] = []
+    with Forwarding(lambda: forwarded.append("x")) as forwarding:
+        forwarding.cell_runs()
+        press()
+        forwarding.cell_runs()
+    assert forwarded == ["x"]
+
+
 def test_without_a_kernel_of_ours_it_raises_at_once() -> None:
     with Forwarding(None), pytest.raises(KeyboardInterrupt):
         press()
