@@ -72,12 +72,10 @@ def _source(path: Path) -> str:
 def _show(msg: Msg) -> None:
     content = msg["content"]
     if msg["msg_type"] == "stream":
-        _write(str(content.get("text", "")), _STREAMS.get(content.get("name"), sys.stdout))
+        stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
+        _write(str(content.get("text", "")), stream)
     elif msg["msg_type"] in DISPLAYS:
         _write(plain_text(content.get("data")) + "\n", sys.stdout)
-
-
-_STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
 
 
 def _write(text: str, stream: TextIO) -> None:
