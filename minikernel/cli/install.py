@@ -27,7 +27,7 @@ user.
 
 examples:
   minikernel install
-  minikernel install --name one --display-name "One thread" --env OMP_NUM_THREADS 1
+  minikernel install --name one --display-name "One" --env OMP_NUM_THREADS 1
   sudo /opt/venv/bin/minikernel install --prefix /usr/local
 """
 

@@ -6,6 +6,7 @@ import argparse
 
 import pytest
 
+from minikernel.cli.app import main
 from minikernel.cli.arguments import Parser, nearest
 from minikernel.errors import ConfigError
 
@@ -57,3 +58,43 @@ def test_nearest(word: str, meant: str) -> None:
 
 def test_nothing_is_near() -> None:
     assert not nearest("xyz", ["demo", "--user"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "name a subcommand: run, install, exec, console, demo (minikernel --help)"),
+        (
+            "demoo",
+            "there is no subcommand 'demoo'; did you mean demo? (minikernel --help lists them)",
+        ),
+        ("xyz", "there is no subcommand 'xyz' (minikernel --help lists them)"),
+        (
+            "run --gaurds=on",
+            "run has no option '--gaurds'; did you mean --guards? (minikernel run --help)",
+        ),
+        ("run history", "run does not take 'history'; did you mean --history? (minikernel run"),
+        ("run -f", "run: argument -f/--connection-file: expected one argument (minikernel run"),
+        ("run --max-age -1", "run: argument --max-age: '-1' is no positive number of seconds"),
+        ("run --max-age nan", "run: argument --max-age: 'nan' is no positive number of seconds"),
+        ("run --max-age x", "run: argument --max-age: 'x' is no positive number of seconds"),
+        ("install --user --sys-prefix", "install: argument --sys-prefix: not allowed with"),
+    ],
+)
+def test_what_the_command_line_says(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == 2
+    assert capsys.readouterr().err.startswith(f"minikernel: {said}")
+
+
+@pytest.mark.parametrize("name", ["run", "install", "demo"])
+def test_help_fits_a_terminal_and_teaches(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "examples:" in lines or name == "demo"
