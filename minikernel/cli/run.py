@@ -10,7 +10,7 @@ from minikernel.kernel.service import run as run_kernel
 
 EPILOG = """\
 examples:
-  minikernel run                    a kernel; whoever can read its file can use it
+  minikernel run                    a kernel for whoever may read its file
   minikernel run --transport ipc    reachable from this machine only
   minikernel run -f kernel.json --history off --max-age 5
 
