@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from minikernel import MiniKernelClient
 
 EPILOG = """\
+examples:
+  minikernel console
+  minikernel console --existing kernel.json
+
 keys:
   Enter         run the cell, or begin a new line if it is not complete
   Esc Enter     run it in any case
@@ -25,9 +29,9 @@ keys:
   Ctrl-C        interrupt the running cell; at the prompt: drop what was typed
   Ctrl-D        end, as do exit and quit
 
-The bottom line counts the messages that were verified on each channel, and those rejected by
-this end and by the kernel. Without --existing the kernel is a fresh one, and ends with the
-console; with it the kernel goes on running.
+The bottom line counts the messages that were verified on each channel, and
+those rejected by this end and by the kernel. Without --existing the kernel is a
+fresh one, and ends with the console; with it the kernel goes on running.
 """
 ANSWER_TIMEOUT = 10.0  # seconds that a running kernel may take
 

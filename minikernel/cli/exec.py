@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 SCRIPT, NOTEBOOK = ".py", ".ipynb"
 EPILOG = """\
-A script runs in the current directory, as with `python FILE.py`; what follows its name is its
-sys.argv. What it prints is printed, what it displays is printed as text, input() reads from
-standard input, and its exit code is this command's.
+examples:
+  minikernel exec report.py --month 3
+  minikernel exec analysis.ipynb
+  minikernel exec --output done.ipynb --allow-errors analysis.ipynb
 
-A notebook runs in its own directory. Its outputs are written back into it once a cell has failed
-or all have run; cells tagged skip-execution are left alone, cells tagged raises-exception may
-fail. Options may also follow its name.
+A script runs in the current directory, as with `python FILE.py`; what follows
+its name is its sys.argv. What it prints is printed, what it displays is printed
+as text, input() reads from standard input, and its exit code is this command's.
 
-exit codes: 0; 1 if the code failed; 2 if FILE or an option can't be used; 130 after Ctrl-C, which
-interrupts the code.
+A notebook runs in its own directory. Its outputs are written back into it once
+a cell has failed or all have run; cells tagged skip-execution are left alone,
+cells tagged raises-exception may fail. Options may also follow its name.
+
+exit codes: 0; 1 if the code failed; 2 if FILE or an option can't be used; 130
+after Ctrl-C, which interrupts the code.
 """
 
 

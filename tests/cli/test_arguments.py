@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from minikernel.cli.app import main
+from minikernel.cli.app import SUBCOMMANDS, main
 from minikernel.cli.arguments import Parser, nearest
 from minikernel.errors import ConfigError
 
@@ -88,7 +88,7 @@ def test_what_the_command_line_says(
     assert capsys.readouterr().err.startswith(f"minikernel: {said}")
 
 
-@pytest.mark.parametrize("name", ["run", "install", "demo"])
+@pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_help_fits_a_terminal_and_teaches(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
