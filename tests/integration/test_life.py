@@ -137,15 +137,14 @@ def test_a_cell_that_does_not_end_leaves_no_file_of_the_kernel_s(
         assert process.stdout is not None
         info = json.loads(Path(process.stdout.readline().strip()).read_text())
         client = connect(SimpleNamespace(info=info))
-        code = (  # a lock that no signal gets it out of
-            "import ctypes\nlock = ctypes.create_string_buffer(64)\n"
-            "take = ctypes.CDLL(None).pthread_mutex_lock\n"
-            "take(lock); print('taken', flush=True); take(lock)"
+        code = (
+            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+            "print('deaf', flush=True)\nwhile True: pass"
         )
         client.send(client.shell, "execute_request", code=code)
         while client.receive(client.iopub)["header"]["msg_type"] != "stream":
             pass
-        process.terminate()
+        assert client.request(client.control, "shutdown_request")["status"] == "ok"
         assert process.wait(PATIENCE) == 1
         assert "did not end" in process.stdout.read()
     assert [p.suffix for p in tmp_path.iterdir()] == [".ring"]
