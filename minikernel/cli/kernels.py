@@ -46,7 +46,10 @@ def _said(log: IO[bytes]) -> str:
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
     """Inside of it SIGTERM and a terminal that goes away let `with` and `finally` do their work."""
-    before = {number: signal.signal(number, _end) for number in ENDINGS}
+    heeded = [
+        number for number in ENDINGS if signal.getsignal(number) is not signal.SIG_IGN
+    ]  # nohup
+    before = {number: signal.signal(number, _end) for number in heeded}
     try:
         yield
     finally:
