@@ -21,6 +21,7 @@ _Message = tuple[
     bytes, "bytes | Mapping[str, Any]", bytes, "Mapping[str, Any] | None", "Sequence[bytes]"
 ]
 SUBSCRIBE = b"\x01"
+FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
 
 class Publisher:
@@ -38,6 +39,8 @@ class Publisher:
     ) -> None:
         self.parent = EMPTY  # header of the request that outputs belong to
         self.forked = False  # in a child: it is no kernel
+        self.subscribed = threading.Event()  # somebody has, since the start
+        self._subscribed = threading.Event()
         self._sockets = sockets
         self._end = end
         self._on_deferred = on_deferred
@@ -107,6 +110,16 @@ class Publisher:
             self._deferred = False
             self._on_deferred()
 
+    def wait_for_subscriber(self) -> None:
+        """Wait for the first subscriber of the kernel's life, but not for long.
+
+        A client's four sockets try to connect until the kernel is there, each on its own.
+        jupyter_console sends a cell as soon as shell answers, and hangs if it misses the idle.
+        """
+        if not self._subscribed.is_set():
+            self._subscribed.wait(FIRST_SUBSCRIBER)
+            self._subscribed.set()
+
     def welcome(self) -> None:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
@@ -117,9 +130,11 @@ class Publisher:
         while (frames := receive_nowait(self._sockets.iopub)) is not None:
             event = frames[0]
             if len(frames) == 1 and event.startswith(SUBSCRIBE):
+                self.subscribed.set()
                 topic = event.removeprefix(SUBSCRIBE)
                 content = {"subscription": topic.decode("utf-8", "replace")}
                 send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
+                self._subscribed.set()
 
     def status(self, state: bytes, parent: bytes) -> None:
         """Publish a status; `state` is its content."""

@@ -96,6 +96,8 @@ class Shell:
 
     async def _perform(self, message: Message) -> None:
         msg_type = message.header.msg_type
+        if msg_type == "execute_request":
+            self._publisher.wait_for_subscriber()
         self._publisher.status(BUSY, message.header_frame)
         try:
             if msg_type == "execute_request":
