@@ -50,6 +50,14 @@ class Terminal:
         for text in seen:
             self.see(text)
 
+    def completes(self, rest: str) -> None:
+        """Press Tab until it answers: importing jedi may take longer than the prompt waits."""
+        for _ in range(TIMEOUT // 2):
+            self.type("\t")
+            if self.child.expect_exact([rest, pexpect.TIMEOUT], timeout=2) == 0:
+                return
+        pytest.fail("no completion")
+
     def ended(self) -> bool:
         self.child.expect(pexpect.EOF)
         self.child.close()
@@ -81,8 +89,8 @@ def test_cells(console: Callable[..., Terminal]) -> None:
     terminal.run("['a' * 70, 'b' * 70]", "Out[5]: \x1b[0m\r\n['aaa", number=5)
     terminal.run("display({'text/plain': 'shown'}, raw=True)", OUTPUT + "shown\r\n", number=6)
     terminal.see("In [7]: ")
-    terminal.type("zi\t")
-    terminal.see("p")
+    terminal.type("zi")
+    terminal.completes("p")
     terminal.type("\r")
     terminal.see(OUTPUT + "\x1b[31mOut[7]: \x1b[0m<class 'zip'>")
     terminal.run("exit", number=8)
