@@ -438,8 +438,11 @@ def test_jupyter_console(tmp_path: Path) -> None:
 def test_jupyter_console_completes(tmp_path: Path) -> None:
     with console(tmp_path) as child:
         child.expect_exact("In [")
-        child.send("zi\t")
-        child.expect_exact("p")
+        child.send("zi")
+        for _ in range(20):  # the console waits 0.25 s; importing jedi may take longer
+            child.send("\t")
+            if child.expect_exact(["p", pexpect.TIMEOUT], timeout=1) == 0:
+                break
         child.send("\r")
         child.expect_exact("<class 'zip'>")
         child.send("quit()\r")
