@@ -39,7 +39,6 @@ class Publisher:
     ) -> None:
         self.parent = EMPTY  # header of the request that outputs belong to
         self.forked = False  # in a child: it is no kernel
-        self.subscribed = threading.Event()  # somebody has, since the start
         self._subscribed = threading.Event()
         self._sockets = sockets
         self._end = end
@@ -130,7 +129,6 @@ class Publisher:
         while (frames := receive_nowait(self._sockets.iopub)) is not None:
             event = frames[0]
             if len(frames) == 1 and event.startswith(SUBSCRIBE):
-                self.subscribed.set()
                 topic = event.removeprefix(SUBSCRIBE)
                 content = {"subscription": topic.decode("utf-8", "replace")}
                 send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from minikernel.auth.scheme import Scheme
 
 GRACE = 2.0  # seconds that a running cell gets to end when the kernel is told to
-FIRST_SUBSCRIBER = 0.25  # seconds that the first message on shell waits for one on iopub
 NUDGE = 0.05  # seconds between two signals to the main thread meanwhile
 CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
 
@@ -261,18 +260,13 @@ class Kernel:
 
     def _serve_plainly(self) -> None:
         """Without an event loop: an asyncio hop costs more than a whole message."""
-        frames = self._shell.wait()
-        # A client's sockets try to connect every 100 to 200 ms, each on its own, while the kernel
-        # starts: shell may be there before iopub, and the output of the first cell would be lost.
-        self._publisher.subscribed.wait(FIRST_SUBSCRIBER)
         while not self._stopping:
-            request = self._shell.handle(frames)
+            request = self._shell.handle(self._shell.wait())
             try:
                 request.send(None)
             except StopIteration:
-                frames = self._shell.wait()
-            else:
-                self._serve_in_loop(request)  # it yielded: it needs a loop (interpreter.base)
+                continue
+            self._serve_in_loop(request)  # it yielded: it needs a loop (interpreter.base)
 
     def _serve_in_loop(self, first: Coroutine[None, None, None]) -> None:
         """From now on all requests run inside one asyncio loop, and it waits for shell."""
