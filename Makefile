@@ -3,53 +3,64 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+FOR_DEMO := $(VENV)/.stamp-demo
+FOR_TEST := $(VENV)/.stamp-test
+INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
 .PHONY: help demo test check-all nightly bench notebooks clean
 
-help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 12
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "make PYTHON=/path/to/python ... takes another Python than python3 for .venv"
 
-demo: $(VENV)/.installed  ## watch a kernel, a client, and forgeries that are refused
-	@$(BIN)/minikernel demo
+demo: $(FOR_DEMO) ## watch a kernel, a client, and forgeries that are refused
+	@$(BIN)/python -m minikernel demo
 
-test: $(VENV)/.installed-for-tests  ## every check; under 10 minutes
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow"
+test: $(FOR_TEST) ## every check; under 10 minutes
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
+	$(PYTEST) -m "not slow"
 
-check-all: $(VENV)/.installed-for-tests  ## what takes longer; under 40 minutes
-	$(BIN)/python -m pytest -m slow
+check-all: $(FOR_TEST) ## what takes longer; under 40 minutes
+	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test
 
-nightly: check-all  ## what takes a night
+nightly: check-all ## everything five times over: what fails now and then?
+	for turn in 1 2 3 4 5; do $(PYTEST) || exit; done
 
-bench: $(VENV)/.installed-for-tests  ## speed, start and memory, beside other kernels
-	$(BIN)/python benchmarks/wire.py
-	$(BIN)/python benchmarks/client.py
+bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
 	$(BIN)/python benchmarks/kernels.py
 
-notebooks: $(VENV)/.installed-for-tests  ## run the notebooks
-	$(BIN)/python -m pytest tests/notebooks
+notebooks: $(FOR_TEST) ## run the notebooks
+	$(PYTEST) tests/notebooks
 
-clean:  ## remove what make has made
-	rm -rf $(VENV) artifacts
+clean: ## remove what make has made
+	rm -rf $(VENV) artifacts build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamps are written last: an installation that was cut off is made again.
-$(VENV)/.installed: pyproject.toml | python-is-new-enough
+$(FOR_DEMO): $(INSTALLED)
+	@$(make-venv)
 	@echo "installing into $(VENV) (once; about half a minute) ..."
-	@"$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
+	@$(install) -e '.[all]'
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed pyproject.toml
-	@echo "installing what the tests need (once; a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
-	@touch $@
+$(FOR_TEST): $(INSTALLED)
+	@$(make-venv)
+	@echo "installing into $(VENV), with what the tests need (once; a minute or two) ..."
+	@$(install) -e '.[test]'
+	@touch $@ $(FOR_DEMO)
 
-.PHONY: python-is-new-enough
-python-is-new-enough:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
-	  || { echo "minikernel needs Python 3.10 or newer: make PYTHON=/path/to/python" >&2; exit 2; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
-	  || { echo "this Python can't make environments: apt install python3-venv, or make PYTHON=..." >&2; exit 2; }
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+# What stands there is kept if it works: it may be a developer's own.
+define make-venv
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+  echo 'minikernel needs Python 3.10 or newer, and $(PYTHON) is not: make PYTHON=/path/to/python' >&2; \
+  exit 2; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo '$(PYTHON) cannot make environments: apt install python3-venv, or make PYTHON=/path/to/python' >&2; \
+  exit 2; }; \
+$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+endef

@@ -106,11 +106,17 @@ class RawClient:
         while self.receive(self.iopub)["header"]["msg_type"] != "iopub_welcome":
             pass
 
-    def connect(self, kind: int, channel: str, subscribe: bytes | None = None) -> zmq.Socket[bytes]:
+    def connect(
+        self,
+        kind: int,
+        channel: str,
+        subscribe: bytes | None = None,
+        identity: bytes | None = None,
+    ) -> zmq.Socket[bytes]:
         socket = self.context.socket(kind)
         socket.reconnect_ivl = 5
         if kind == zmq.DEALER:
-            socket.identity = self.session.encode()
+            socket.identity = identity or self.session.encode()
         if subscribe is not None:
             socket.set_hwm(0)
             socket.subscribe(subscribe)

@@ -6,23 +6,21 @@ when it has been chosen, so that a kernel's start pays for nothing else.
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import importlib
 import os
-import re
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import minikernel
-from minikernel.errors import ConfigError
+from minikernel.errors import ConfigError, KernelDied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from minikernel.cli.arguments import Parser
 
 SUBCOMMANDS = {
     "run": "run a kernel: what Jupyter starts",
-    "install": "make the kernel appear in JupyterLab, for this user or elsewhere",
+    "install": "make the kernel appear in a JupyterLab of another environment",
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
@@ -33,92 +31,71 @@ examples:
   minikernel demo                     see what it is about, in ten seconds
   minikernel console                  a prompt on a kernel of its own
   minikernel exec analysis.ipynb      run a notebook and write its outputs back
-  minikernel install --user           then choose "Python (minikernel)" in JupyterLab
+  minikernel install --user           then start JupyterLab, and choose it there
 
 `minikernel SUBCOMMAND --help` tells about each.
 """
-USAGE, INTERRUPTED = 2, 130  # exit codes
+FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # exit codes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _run(arguments)
+        code = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
     except ConfigError as problem:
-        print(f"minikernel: {problem}", file=sys.stderr)
-        return USAGE
+        return _complain(problem, USAGE)
+    except KernelDied as problem:
+        return _complain(problem, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; nor can the interpreter flush it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-
-
-def _run(arguments: list[str]) -> int:
-    chosen = next((a for a in arguments if not a.startswith("-")), None)
-    parser = Parser(
-        prog="minikernel",
-        description="A Jupyter kernel and client that say who sent each message.",
-        epilog=EPILOG,
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"minikernel {minikernel.__version__}"
-    )
-    commands = parser.add_subparsers(metavar="SUBCOMMAND", required=True, parser_class=Parser)
-    for name, help_ in SUBCOMMANDS.items():
-        # The word "help" last, so that the summary stands in both places.
-        subparser = commands.add_parser(name, help=help_, description=help_)
-        if name == chosen:
-            module = importlib.import_module(f"minikernel.cli.{name}")
-            module.configure(subparser)
-            subparser.set_defaults(run=module.run)
-    args = parser.parse_args(arguments)
-    code: int = args.run(args)
+        return BROKEN_PIPE
     return code
 
 
-class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the arguments, and what was probably meant."""
+def _run(arguments: list[str]) -> int:
+    if arguments[:2] == ["run", "-f"] and len(arguments) == 3:  # noqa: PLR2004 - what kernel.json says
+        # How Jupyter starts every kernel: without argparse, which would take 8 ms.
+        from minikernel.kernel.service import Options, run  # noqa: PLC0415 - only for run
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(
-            **{  # type: ignore[arg-type]
-                "allow_abbrev": False,
-                "formatter_class": argparse.RawDescriptionHelpFormatter,
-                **options,
-            }
-        )
-
-    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Parse; what is left over is an error that names the nearest option."""
-        parsed, rest = self.parse_known_args(args, namespace)
-        if rest:
-            known = [*self._option_string_actions, *self._options_of(args)]
-            self.error(f"unknown argument {rest[0]}{_nearest(rest[0].split('=')[0], known)}")
-        return parsed
-
-    def _options_of(self, args: Sequence[str]) -> Iterable[str]:
-        for action in self._actions:
-            if isinstance(action.choices, dict):
-                return [o for a in args if a in action.choices for o in _options(action.choices[a])]
-        return []
-
-    def error(self, message: str) -> NoReturn:
-        """End with one line on stderr and exit code 2."""
-        if wrong := re.search(r"invalid choice: '(.*?)' \(choose", message):
-            name = wrong.group(1)
-            message = f"there is no subcommand {name}{_nearest(name, SUBCOMMANDS)}"
-        elif message.endswith("required: SUBCOMMAND"):
-            message = f"name a subcommand: {', '.join(SUBCOMMANDS)}"
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        return run(Options(connection_file=arguments[2]))
+    return _run_parsed(arguments)
 
 
-def _options(parser: argparse.ArgumentParser) -> Iterable[str]:
-    return parser._option_string_actions  # noqa: SLF001 - argparse has no other word for it
+def _run_parsed(arguments: list[str]) -> int:
+    from minikernel.cli.arguments import Parser, nearest  # noqa: PLC0415 - see _run
+
+    name = arguments[0] if arguments else ""
+    if name in SUBCOMMANDS:
+        module = import_module(f"minikernel.cli.{name}")
+        parser = Parser(prog=f"minikernel {name}", description=SUBCOMMANDS[name])
+        module.configure(parser)
+        code: int = module.run(parser.parse_args(arguments[1:]))
+        return code
+    if name and not name.startswith("-"):
+        meant = nearest(name, SUBCOMMANDS)
+        raise ConfigError(f"there is no subcommand {name!r}{meant} (minikernel --help lists them)")
+    _parse_top(Parser(prog="minikernel", epilog=EPILOG), arguments)
+    raise ConfigError(f"name a subcommand: {', '.join(SUBCOMMANDS)} (minikernel --help)")
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else ""
+def _parse_top(parser: Parser, arguments: list[str]) -> None:
+    """Parse what isn't a subcommand; --help and --version end here."""
+    from minikernel import __version__  # noqa: PLC0415 - see _run
+
+    width = max(map(len, SUBCOMMANDS))
+    listed = "".join(f"\n  {name:{width}}  {said}" for name, said in SUBCOMMANDS.items())
+    parser.usage = "minikernel SUBCOMMAND ..."
+    parser.description = (
+        f"A Jupyter kernel and client that say who sent each message.\n\nsubcommands:{listed}"
+    )
+    parser.add_argument("--version", action="version", version=f"minikernel {__version__}")
+    parser.parse_args(arguments)
+
+
+def _complain(problem: Exception, code: int) -> int:
+    print(f"minikernel: {problem}", file=sys.stderr)
+    return code

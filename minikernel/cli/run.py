@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from minikernel.kernel.service import Options
 from minikernel.kernel.service import run as run_kernel
 
 EPILOG = """\
+examples:
+  minikernel run                    a kernel for whoever may read its file
+  minikernel run --transport ipc    reachable from this machine only
+  minikernel run -f kernel.json --history off --max-age 5
+
 Jupyter starts the kernel like this, with a connection file of its own making:
   minikernel run -f kernel.json
 By hand, leave out -f: the path of the file that was written is printed, for
@@ -19,17 +25,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `run`."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("-f", "--connection-file", metavar="FILE", help="a connection file; ports 0 are chosen")
+    add("-f", "--connection-file", metavar="FILE", help="connection file; its ports 0 are chosen")
     add(
         "--scheme",
         metavar="NAME",
         help="who may talk: hmac-sha256 (default), hmac-HASH, clear-key, null",
     )
-    add("--guards", choices=("on", "off"), default="on", help="off: the bare specification")
-    add("--max-age", type=_seconds, metavar="SECONDS", help="refuse messages older than that")
-    add("--history", metavar="FILE", help='where cells are remembered; "off": nowhere')
-    add("--transport", choices=("tcp", "ipc"), default="tcp", help="of a file that is written")
-    add("--ip", default="127.0.0.1", help="address to listen on, of a file that is written")
+    add(
+        "--guards",
+        choices=("on", "off"),
+        default="on",
+        help="off: Jupyter's bare specification, replays are accepted (default: on)",
+    )
+    add(
+        "--max-age",
+        type=_seconds,
+        metavar="SECONDS",
+        help="refuse messages with an older date (default: any date is taken)",
+    )
+    add("--history", metavar="FILE", help='sqlite file that remembers cells; "off": none')
+    add(
+        "--transport",
+        choices=("tcp", "ipc"),
+        default="tcp",
+        help="of the file that is written without -f (default: tcp)",
+    )
+    add("--ip", default="127.0.0.1", help="address to listen on, likewise (default: 127.0.0.1)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
     return seconds

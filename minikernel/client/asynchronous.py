@@ -17,6 +17,7 @@ from traitlets import Type
 from minikernel.client.base import (
     BATCH,
     CONTROL_TIMEOUT,
+    DIED,
     READY_GRACE,
     READY_TRY,
     VerifyingClient,
@@ -157,6 +158,7 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
     ) -> Exchange:
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
+        self.iopub_channel.receiver.discard()
         msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
         exchange = Exchange(msg_id, deadline=deadline)
         await self._converse(exchange, channels, handlers)
@@ -176,7 +178,7 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
                 return
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
-                raise KernelDied("the kernel's process has ended")
+                raise KernelDied(DIED)
             events = dict(await poller.poll(self._patience(exchange, channels)))
             ready = with_messages(channels, events)
             lives = bool(ready) or await self._lives()
@@ -222,6 +224,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
                 await self._converse(exchange, channels, {})
             if exchange.idle:
                 return
+            if not await self._lives():
+                raise KernelDied(DIED)
             if deadline is not None and time.monotonic() > deadline:
                 raise KernelDied(self._gave_up(timeout))
             grace = min(2 * grace, READY_TRY)
@@ -257,7 +261,6 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             RuntimeError: the kernel was not launched here, or did not come up in time.
         """
         await self._own_async_manager().restart_kernel()
-        self.verifier.forget_requests()
         await self.wait_for_ready(timeout)
 
 

@@ -37,6 +37,7 @@ READY_GRACE = 0.05  # seconds to wait for the idle of a kernel_info_request befo
 READY_TRY = 1.0  # seconds after which a kernel_info_request counts as lost
 BATCH = 200  # messages of one channel before the others have their turn
 CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
+DIED = "the kernel's process has ended"
 END_OF_FILE = "\x04"  # what jupyter_client answers for it
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
@@ -217,14 +218,15 @@ class VerifyingClient(KernelClient):
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         return f"the kernel did not answer within {timeout} seconds{why}"
 
-    def _patience(self, exchange: Exchange, channels: dict[Channel, Any]) -> int | None:
-        """Milliseconds that a poll may take."""
+    def _patience(self, exchange: Exchange, channels: dict[Channel, Any]) -> int:
+        """Milliseconds that a poll may take.
+
+        Never long: a kernel may die, and a signal that comes just before a poll does not end it.
+        """
         if any(channel.receiver.ahead for channel in channels.values()):
             return 0
         wait = exchange.wait(time.monotonic())
-        if self.manager is not None:
-            wait = LIVENESS if wait is None else min(wait, LIVENESS)
-        return None if wait is None else math.ceil(wait * 1000)
+        return math.ceil(1000 * (LIVENESS if wait is None else min(wait, LIVENESS)))
 
     def _control_exchange(self, msg_type: str, timeout: float) -> Exchange:
         return Exchange(

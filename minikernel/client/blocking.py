@@ -17,6 +17,7 @@ from traitlets import Type
 from minikernel.client.base import (
     BATCH,
     CONTROL_TIMEOUT,
+    DIED,
     READY_GRACE,
     READY_TRY,
     VerifyingClient,
@@ -179,10 +180,12 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
     ) -> Exchange:
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
+        self.iopub_channel.receiver.discard()
         interrupt = None if self.manager is None else self.manager.interrupt_kernel
         with Forwarding(interrupt) as forwarding:
             guarded: Handlers = {
-                channel: partial(forwarding.call, handler) for channel, handler in handlers.items()
+                channel: partial(_guarded, forwarding, handler)
+                for channel, handler in handlers.items()
             }
             msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
             exchange = Exchange(msg_id, deadline=deadline)
@@ -203,7 +206,7 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
                 return
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
-                raise KernelDied("the kernel's process has ended")
+                raise KernelDied(DIED)
             events = dict(poller.poll(self._patience(exchange, channels)))
             ready = with_messages(channels, events)
             lives = bool(ready) or self._lives()
@@ -245,6 +248,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
                 self._converse(exchange, channels, {})
             if exchange.idle:
                 return
+            if not self._lives():
+                raise KernelDied(DIED)
             if deadline is not None and time.monotonic() > deadline:
                 raise KernelDied(self._gave_up(timeout))
             grace = min(2 * grace, READY_TRY)
@@ -280,7 +285,6 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
             RuntimeError: the kernel was not launched here, or did not come up in time.
         """
         self._own_manager().restart_kernel()
-        self.verifier.forget_requests()
         self.wait_for_ready(timeout)
 
     def get_shell_msg(self, timeout: float | None = None) -> Msg:
@@ -302,6 +306,13 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         """The next verified message of control. Raises queue.Empty."""
         msg: Msg = self.control_channel.get_msg(timeout)
         return msg
+
+
+def _guarded(forwarding: Forwarding, handler: Callable[[Msg], object], msg: Msg) -> None:
+    """Let the handler have a message; the first that is no status shows that the cell runs."""
+    if msg["msg_type"] != "status":
+        forwarding.cell_runs()
+    forwarding.call(handler, msg)
 
 
 def _synchronous(hook: Callable[[Msg], object]) -> Callable[[Msg], object]:

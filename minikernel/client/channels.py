@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from minikernel.client.verifier import Msg, Verifier
     from minikernel.wire.channels import Channel
 
-EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)  # pyzmq is slow with its enums
+# Plain numbers: pyzmq is slow with its enums.
+EVENTS, POLLIN, SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.SNDMORE)
+BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
 
@@ -60,6 +62,12 @@ class Receiver:
                 return msg
         return None
 
+    def discard(self) -> None:
+        """Make room for what comes next: the kernel drops it if both queues are full."""
+        for _ in range(BACKLOG):
+            if self.take() is None:
+                return
+
     def has_message(self) -> bool:
         """Whether `take` has something to give; it is not taken."""
         if not self.ahead and (msg := self.take()) is not None:
@@ -68,7 +76,10 @@ class Receiver:
 
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""
-        self._raw.send_multipart(self._link.verifier.seal(self._link.channel, msg))
+        *first, last = self._link.verifier.seal(self._link.channel, msg)
+        for frame in first:
+            self._raw.send(frame, SNDMORE)
+        self._raw.send(last)
 
 
 def _receive(socket: zmq.Socket[bytes]) -> list[bytes] | None:

@@ -27,6 +27,7 @@ class Forwarding:
         self._interrupt = interrupt
         self._forwarded = False
         self._in_callback = False
+        self._started = False
         self._replaced: Any = None
 
     def __enter__(self) -> Self:
@@ -55,6 +56,12 @@ class Forwarding:
             return None
         finally:
             self._in_callback = False
+
+    def cell_runs(self) -> None:
+        """Interrupt once more if Ctrl-C came before the cell began: an idle kernel ignores it."""
+        if not self._started and self._forwarded and self._interrupt is not None:
+            self._interrupt()
+        self._started = True
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
         if self._in_callback:

@@ -72,6 +72,8 @@ def launch_async(
     cwd: str | os.PathLike[str] | None = None,
     timeout: float = READY_TIMEOUT,
     extra_arguments: Sequence[str] = (),
+    stderr: int | IO[bytes] | None = None,
+    trace: Callable[[TraceEvent], object] | None = None,
 ) -> Opening:
     """Like `launch`, for asyncio: enter what is returned, or await it and close the client."""
 
@@ -80,8 +82,10 @@ def launch_async(
             kernel_name=kernel_name, scheme=scheme, transport=transport
         )
         manager.check_kernel_spec()
-        await manager.start_kernel(**_start_options(env, cwd, extra_arguments))
-        return await _ready(_owning(manager), timeout)
+        await manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
+        client: AsyncMiniKernelClient = _owning(manager)
+        client.trace = trace
+        return await _ready(client, timeout)
 
     return Opening(start)
 

@@ -12,12 +12,11 @@ from jupyter_client.session import Session, new_id, new_id_bytes
 from traitlets import Type, Unicode, default
 
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import DEFAULT, NULL, create
+from minikernel.auth.registry import DEFAULT, NULL, create, is_stock
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import runtime_dir
-from minikernel.wire.message import PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from jupyter_client.client import KernelClient
@@ -50,6 +49,11 @@ class MiniKernelManager(KernelManager):
 
     @default("session")
     def _session_default(self) -> Session:
+        if not is_stock(self.scheme):  # jupyter_client's manager signs shutdown_request itself
+            raise ConfigError(
+                f"launch() starts kernels under hmac-HASH or null; for {self.scheme!r} use"
+                f" `minikernel run --scheme {self.scheme}` and connect()"
+            )
         key = b"" if self.scheme == NULL else new_id_bytes()
         create(self.scheme, SecretKey(key))
         named = DEFAULT if self.scheme == NULL else self.scheme
@@ -108,5 +112,4 @@ def own_kernel_spec(scheme: str = DEFAULT) -> KernelSpec:
         language="python",
         argv=[sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", *unsigned],
         interrupt_mode="signal",
-        kernel_protocol_version=PROTOCOL_VERSION,
     )

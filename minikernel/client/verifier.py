@@ -73,11 +73,6 @@ class Verifier:
         """What each channel counted so far."""
         return {channel: end.tally for channel, end in self._ends.items()}
 
-    def forget_requests(self) -> None:
-        """Expect no reply any more: the kernel that was asked has gone."""
-        for asked in self._asked.values():
-            asked.clear()
-
     def seal(self, channel: Channel, msg: Msg) -> list[bytes]:
         """The frames of a message of `Session.msg`.
 

@@ -17,6 +17,9 @@ Entry = tuple[int, int, Any]  # session, line, source or (source, output)
 
 BUSY_TIMEOUT = 2.0  # seconds to wait for another kernel that writes
 LONGEST_OUTPUT = 8192  # characters of a value's text that are kept
+LONGEST_PATTERN = (
+    50_000  # bytes of a pattern, sqlite's own limit (SQLITE_LIMIT_LIKE_PATTERN_LENGTH)
+)
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
 
 # IPython.core.history.HistoryAccessor.init_db
@@ -101,6 +104,8 @@ class History:
             n: How many at most; None for all.
             unique: Whether a source is returned only once, where it was last used.
         """
+        if len(pattern.encode("utf-8", "replace")) > LONGEST_PATTERN:
+            return []
         where = "WHERE source_raw GLOB ? "
         if unique:
             where += "GROUP BY source_raw HAVING session * 1000000000 + line = "
@@ -122,7 +127,9 @@ class History:
                 values = (self._session + values[0], *values[1:])
             try:
                 rows = self._database.execute(statement, values).fetchall()
-            except (sqlite3.Error, OverflowError) as error:
+            except OverflowError:  # beyond 64 bits: there is no such session or line
+                return []
+            except sqlite3.Error as error:
                 self.problem = str(error)
                 return []
         return [(session, line, (source, output)) for session, line, source, output in rows]

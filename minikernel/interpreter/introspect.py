@@ -19,6 +19,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(?:\s*\.\s*[^\W\d]\w*)*")
 _PREFIX = re.compile(r"((?:[^\W\d]\w*\.)*)(\w*)$")
 _IMPORT = re.compile(r"^\s*(?:import|from)\s+[\w.]*$")
 _ABSENT = object()
+LONGEST = 10_000  # characters that jedi is asked about
 
 Namespace = dict[str, Any]
 
@@ -79,7 +80,7 @@ def find(name: str, namespace: Namespace) -> Any:  # noqa: ANN401 - any object
 def jedi_docstring(code: str, cursor: int, namespace: Namespace) -> str:
     """Return what jedi finds about a name that nothing has defined yet; "" if nothing."""
     try:
-        jedi = _jedi()
+        jedi = _jedi(code)
 
         script = jedi.Interpreter(code, [namespace])
         names = script.help(*_position(code, cursor))
@@ -110,7 +111,7 @@ def _position(code: str, cursor: int) -> tuple[int, int]:
 
 def _jedi_completion(code: str, cursor: int, namespace: Namespace) -> Completion | None:
     """Ask jedi. It may run properties, as it does for IPython: else `df.columns.` stays bare."""
-    jedi = _jedi()
+    jedi = _jedi(code)
 
     script = jedi.Interpreter(code, [namespace])
     found = script.complete(*_position(code, cursor))
@@ -126,12 +127,15 @@ def _jedi_completion(code: str, cursor: int, namespace: Namespace) -> Completion
     )
 
 
-def _jedi() -> ModuleType:
+def _jedi(code: str) -> ModuleType:
     """Import jedi, an extra, on first use: it takes 110 ms.
 
     Raises:
         ImportError: it is not installed.
+        ValueError: on so much code it would take many seconds.
     """
+    if len(code) > LONGEST:
+        raise ValueError("too much code for jedi")
     return importlib.import_module("jedi")
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from minikernel.transport.sockets import receive_nowait, send
+from minikernel.wire.content import BUSY
 from minikernel.wire.message import EMPTY
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _Message = tuple[
     bytes, "bytes | Mapping[str, Any]", bytes, "Mapping[str, Any] | None", "Sequence[bytes]"
 ]
 SUBSCRIBE = b"\x01"
+FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
 
 class Publisher:
@@ -37,6 +39,7 @@ class Publisher:
     ) -> None:
         self.parent = EMPTY  # header of the request that outputs belong to
         self.forked = False  # in a child: it is no kernel
+        self._subscribed = threading.Event()
         self._sockets = sockets
         self._end = end
         self._on_deferred = on_deferred
@@ -72,7 +75,8 @@ class Publisher:
                 self._send(*message)
                 while self._postponed:
                     self._send(*self._postponed.popleft())
-                self._greet()  # a send may use up the signal that a subscription gave
+                if content is not BUSY:  # something follows at once
+                    self._greet()  # a send may use up the signal that a subscription gave
             finally:
                 self._sender = 0
         if self._deferred:
@@ -105,6 +109,16 @@ class Publisher:
             self._deferred = False
             self._on_deferred()
 
+    def wait_for_subscriber(self) -> None:
+        """Wait for the first subscriber of the kernel's life, but not for long.
+
+        A client's four sockets try to connect until the kernel is there, each on its own.
+        jupyter_console sends a cell as soon as shell answers, and hangs if it misses the idle.
+        """
+        if not self._subscribed.is_set():
+            self._subscribed.wait(FIRST_SUBSCRIBER)
+            self._subscribed.set()
+
     def welcome(self) -> None:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
@@ -118,6 +132,7 @@ class Publisher:
                 topic = event.removeprefix(SUBSCRIBE)
                 content = {"subscription": topic.decode("utf-8", "replace")}
                 send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
+                self._subscribed.set()
 
     def status(self, state: bytes, parent: bytes) -> None:
         """Publish a status; `state` is its content."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,17 @@ class Log:
         self._descriptor = descriptor
         self._next = 0.0
         self._left_out = 0
+        self._lock = threading.Lock()  # shell and control each have a thread
 
     def line(self, text: str) -> None:
         """Write a line, or only count it if the last one is less than a second old."""
-        now = time.monotonic()
-        if now < self._next:
-            self._left_out += 1
-            return
-        more = f" (and {self._left_out} lines left out)" if self._left_out else ""
-        self._next, self._left_out = now + INTERVAL, 0
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next:
+                self._left_out += 1
+                return
+            more = f" (and {self._left_out} lines left out)" if self._left_out else ""
+            self._next, self._left_out = now + INTERVAL, 0
         try:
             os.write(self._descriptor(), f"minikernel: {text}{more}\n".encode())
         except OSError:

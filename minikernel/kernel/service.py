@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ from minikernel.wire.content import REQUESTS, STARTING
 from minikernel.wire.message import EMPTY, HeaderFactory
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from types import FrameType
 
     from minikernel.auth.keys import SecretKey
@@ -74,11 +75,11 @@ def run(options: Options) -> int:
         ConfigError: it can't start; the text says what to mend.
     """
     path, made = _connection_file(options)
+    remove = partial(path.unlink, missing_ok=True) if made else _keep
     try:
-        kernel = Kernel(path, options)
+        kernel = Kernel(path, options, remove)
     except BaseException:
-        if made:
-            path.unlink(missing_ok=True)
+        remove()
         raise
     with contextlib.suppress(Stop):
         kernel.catch_signals()
@@ -86,10 +87,12 @@ def run(options: Options) -> int:
             print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
         kernel.serve()
     kernel.close()
-    if made:
-        path.unlink(missing_ok=True)
     # User threads that never end must not keep the process.
     os._exit(0)
+
+
+def _keep() -> None:
+    """Leave the connection file to whoever made it."""
 
 
 def _connection_file(options: Options) -> tuple[Path, bool]:
@@ -121,17 +124,19 @@ class Kernel:
     Args:
         path: of the connection file.
         options: how to run.
+        remove: removes the connection file, if that is ours to do.
 
     Raises:
         ConfigError: the file, the scheme or an address is refused.
     """
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: Options, remove: Callable[[], None]) -> None:
         info, fields = connection.read(path)
         name = _scheme_name(info, options)
         registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
         if not registry.is_stock(name) and connection.readable_by_others(path):
             raise ConfigError(f"connection file {str(path)!r}: others can read it, chmod 600 it")
+        self._remove_connection_file = remove
         self._ring: RingFile | None = None
         self._stopping = False
         self._leaving = threading.Event()
@@ -301,6 +306,7 @@ class Kernel:
         self._control.end()
         if self._control_thread is not None:
             self._control_thread.join(GRACE)
+        self._remove_connection_file()
         self._sockets.close()
         if self._ring is not None:
             self._ring.close()
@@ -338,6 +344,7 @@ class Kernel:
         while self._stopping and not self._leaving.wait(NUDGE):
             if time.monotonic() > deadline:
                 self._log.line("the running cell did not end")
+                self._remove_connection_file()
                 self._sockets.remove_files()
                 os._exit(1)
             signal.pthread_kill(self._main, signal.SIGTERM)

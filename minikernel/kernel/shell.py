@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minikernel.errors import RemoteProtocolError
 from minikernel.kernel.control import Asker
 from minikernel.kernel.dispatch import Answer, Effect
-from minikernel.transport.sockets import receive, receive_nowait, send
+from minikernel.transport.sockets import REQUEST_QUEUE, receive, receive_nowait, send
 from minikernel.wire.channels import COMMS
 from minikernel.wire.content import BUSY, IDLE, error, ok, reply_type
 from minikernel.wire.message import dumps
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any], Mapping[str, Any]]  # takes the content
 
+MOMENT = 10  # ms for messages on their way
+MOST_ABORTED = 10_000  # messages; who sends more has the rest run
 ABORTED = dumps({"status": "aborted"})
 
 
@@ -94,6 +96,8 @@ class Shell:
 
     async def _perform(self, message: Message) -> None:
         msg_type = message.header.msg_type
+        if msg_type == "execute_request":
+            self._publisher.wait_for_subscriber()
         self._publisher.status(BUSY, message.header_frame)
         try:
             if msg_type == "execute_request":
@@ -119,10 +123,8 @@ class Shell:
         parent, to = message.header_frame, message.identities
         try:
             frames = self._end.send(msg_type, content, parent=parent, to=to)
-        except TypeError as problem:  # the user's objects, in a payload or user expression
-            frames = self._end.send(
-                msg_type, error("TypeError", str(problem)), parent=parent, to=to
-            )
+        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects, in a payload or user expression
+            frames = self._end.send(msg_type, _failure(problem), parent=parent, to=to)
         send(self._socket, frames)
 
     async def _execute(self, message: Message) -> None:
@@ -170,9 +172,13 @@ class Shell:
         await self._abort(queued)
 
     def _queued(self) -> list[list[bytes]]:
-        queued = []
-        while (frames := self.next()) is not None:
-            queued.append(frames)
+        """The messages that wait; behind a full queue there may be more on their way."""
+        queued: list[list[bytes]] = []
+        while len(queued) < MOST_ABORTED:
+            patience = MOMENT if len(queued) > REQUEST_QUEUE // 2 else 0
+            if not self._socket.poll(patience):
+                break
+            queued.append(self.wait())
         return queued
 
     async def _abort(self, queued: list[list[bytes]]) -> None:
@@ -209,7 +215,7 @@ class Shell:
         try:
             return Answer(handler(message.content))
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects raise anything
-            return Answer(error(type(problem).__name__, str(problem)))
+            return Answer(_failure(problem))
 
     def _complete(self, request: CompleteRequest) -> Mapping[str, Any]:
         found = self._engine.complete(request.code, _cursor(request))
@@ -249,6 +255,15 @@ class Shell:
 
     def _comm_info(self, request: CommInfoRequest) -> Mapping[str, Any]:
         return ok(comms=self._comms.info(request.target_name))
+
+
+def _failure(problem: BaseException) -> Mapping[str, Any]:
+    """An error reply about an exception of the user's, whose text may be one more."""
+    try:
+        text = str(problem)
+    except Exception:  # noqa: BLE001 - likewise
+        text = "an exception without a text"
+    return error(type(problem).__name__, text)
 
 
 def _cursor(request: CompleteRequest | InspectRequest) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pexpect
 import pytest
-from jupyter_client.manager import start_new_async_kernel, start_new_kernel
+from jupyter_client.manager import KernelManager, start_new_async_kernel, start_new_kernel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.blocking.client import BlockingKernelClient
-    from jupyter_client.manager import AsyncKernelManager, KernelManager
+    from jupyter_client.manager import AsyncKernelManager
 
 KERNEL = "minikernel"
 TIMEOUT = 20  # seconds for any one answer
@@ -155,6 +155,25 @@ def test_a_second_client_of_the_same_kernel(blocking: Any) -> None:
         assert run(second, "print('second')")[1].text == "second\n"
     finally:
         second.stop_channels()
+
+
+def test_a_first_cell_that_comes_before_the_subscription(jupyter: Path) -> None:
+    """Sent by jupyter_console as soon as shell answers; without its idle that hangs."""
+    manager = KernelManager(kernel_name=KERNEL)
+    manager.start_kernel(cwd=str(jupyter))
+    client = manager.client()
+    nothing = dict.fromkeys(("shell", "iopub", "stdin", "hb", "control"), False)
+    try:
+        client.start_channels(**{**nothing, "shell": True})
+        client.kernel_info(reply=True, timeout=TIMEOUT)
+        client.execute("print('heard')")
+        client.start_channels(**{**nothing, "iopub": True})
+        while (message := client.get_iopub_msg(timeout=TIMEOUT))["msg_type"] != "stream":
+            pass
+        assert message["content"]["text"] == "heard\n"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
 
 
 # jupyter_client, asyncio
@@ -419,8 +438,11 @@ def test_jupyter_console(tmp_path: Path) -> None:
 def test_jupyter_console_completes(tmp_path: Path) -> None:
     with console(tmp_path) as child:
         child.expect_exact("In [")
-        child.send("zi\t")
-        child.expect_exact("p")
+        child.send("zi")
+        for _ in range(20):  # the console waits 0.25 s; importing jedi may take longer
+            child.send("\t")
+            if child.expect_exact(["p", pexpect.TIMEOUT], timeout=1) == 0:
+                break
         child.send("\r")
         child.expect_exact("<class 'zip'>")
         child.send("quit()\r")

@@ -62,7 +62,7 @@ def total(client: RawClient, channel: str) -> int:
 
 def wait_for(client: RawClient, channel: str, count: int) -> dict[str, int]:
     """The counts of a channel once that many have been refused."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + 3 * PATIENCE
     while total(client, channel) < count:
         assert time.monotonic() < deadline, client.rejected(channel)
     return client.rejected(channel)

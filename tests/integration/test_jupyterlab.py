@@ -180,6 +180,7 @@ def test_a_notebook(server: str, page: Page, tmp_path: Path) -> None:
         a_running_cell_is_interrupted(notebook)
         the_kernel_is_restarted(notebook)
         tab_completes(notebook)
+        notebook.wait_for_kernel()
         screenshot(page, "jupyterlab.png")
     except BaseException:
         screenshot(page, "jupyterlab-failure.png")

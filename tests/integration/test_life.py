@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -120,6 +121,33 @@ def test_without_f_the_kernel_writes_a_file_says_where_and_takes_it_away(tmp_pat
         assert process.wait(PATIENCE) == 0
         assert process.stdout.read() == ""
     assert not path.exists()
+
+
+def test_a_cell_that_does_not_end_leaves_no_file_of_the_kernel_s(
+    connect: Any, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minikernel", "run", "--history", "off", "--transport", "ipc"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)},
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        info = json.loads(Path(process.stdout.readline().strip()).read_text())
+        client = connect(SimpleNamespace(info=info))
+        code = (
+            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+            "print('deaf', flush=True)\nwhile True: pass"
+        )
+        client.send(client.shell, "execute_request", code=code)
+        while client.receive(client.iopub)["header"]["msg_type"] != "stream":
+            pass
+        assert client.request(client.control, "shutdown_request")["status"] == "ok"
+        assert process.wait(PATIENCE) == 1
+        assert "did not end" in process.stdout.read()
+    assert [p.suffix for p in tmp_path.iterdir()] == [".ring"]
 
 
 def test_ipc(start_kernel: Any, connect: Any, tmp_path: Path) -> None:

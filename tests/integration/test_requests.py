@@ -123,14 +123,13 @@ def test_input_that_the_request_does_not_allow(client: RawClient) -> None:
     assert reply["status"] == "error"
 
 
-def test_input_to_a_client_that_has_gone_raises_at_once(
-    client: RawClient, kernel: KernelProcess, connect: Any
-) -> None:
-    gone = connect(kernel)
-    gone.stdin.close(0)
-    reply, _ = gone.execute("input()")
-    assert reply["ename"] == "EOFError"
-    client.rejected("stdin")
+def test_input_to_a_client_that_has_no_stdin_raises_at_once(client: RawClient) -> None:
+    import zmq
+
+    shell = client.connect(zmq.DEALER, "shell", identity=b"somebody without stdin")
+    msg_id = client.send(shell, "execute_request", code="input()")
+    assert client.reply(shell, msg_id)["content"]["ename"] == "EOFError"
+    shell.close(0)
 
 
 def test_answers_to_no_question_or_another_are_refused(client: RawClient) -> None:
@@ -266,3 +265,11 @@ def test_what_a_background_thread_writes_goes_to_the_last_cell(client: RawClient
                 break
     assert message["content"]["text"] == "late\n"
     assert message["parent_header"]["msg_id"] == msg_id
+
+
+def test_an_error_aborts_also_what_does_not_fit_into_the_queue(client: RawClient) -> None:
+    first = client.send(client.shell, "execute_request", code="import time; time.sleep(.3); 1/0")
+    rest = [client.send(client.shell, "execute_request", code="ran = 1") for _ in range(400)]
+    assert client.reply(client.shell, first)["content"]["status"] == "error"
+    replies = [client.reply(client.shell, msg_id)["content"]["status"] for msg_id in rest]
+    assert replies == ["aborted"] * 400

@@ -232,3 +232,19 @@ def test_odd_comms(asker: RawClient, msg_type: str, content: dict[str, Any]) -> 
         "comm.get_comm_manager().register_target('leaving', leave)"
     )
     asker.outputs(asker.send(asker.shell, msg_type, **content))
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "KeyboardInterrupt", "BadText"])
+def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str) -> None:
+    code = (
+        "class BadText(Exception):\n"
+        "    def __str__(self): raise ValueError\n"
+        "class Evil:\n"
+        f"    def __iter__(self): raise {kind}\n"
+        "class Shown:\n"
+        "    def _repr_mimebundle_(self, **_): return {'application/json': Evil()}\n"
+    )
+    reply, _ = asker.execute(code, user_expressions={"x": "Shown()"})
+    assert (reply["status"], reply["ename"]) == ("error", kind)
+    reply, _ = asker.execute("Shown()")
+    assert (reply["status"], reply["ename"]) == ("error", kind)

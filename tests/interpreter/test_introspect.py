@@ -165,3 +165,8 @@ def test_find_walks_attributes_without_running_properties() -> None:
     for name in ("nowhere", "thing.nowhere", "nowhere.at.all"):
         with pytest.raises(LookupError):
             find(name, NAMESPACE)
+
+
+def test_pathological_code_does_not_keep_the_kernel_busy() -> None:
+    code = "(" * 100_000 + "prin"
+    assert "print" in complete(code, len(code), {}).matches

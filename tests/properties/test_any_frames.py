@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.errors import RemoteProtocolError
+from minikernel.errors import ContentError, RemoteProtocolError
+from minikernel.kernel.dispatch import error_reply
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS
@@ -27,11 +28,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+TYPES = ["execute_request", "input_reply", "comm_msg", "me", "\ud800_request", '"_request']
 json_frames = json_values.map(lambda v: json.dumps(v).encode())
 headers = st.fixed_dictionaries(
     {},
     optional={
-        name: json_values | st.sampled_from(["execute_request", "input_reply", "comm_msg", "me"])
+        name: json_values | st.sampled_from(TYPES) | st.text().map("{}_request".format)
         for name in ("msg_id", "msg_type", "session", "username", "date", "version")
     },
 ).map(lambda v: json.dumps(v).encode())
@@ -52,10 +54,29 @@ def give(channel: Channel, role: Role, frames: list[bytes]) -> None:
         message = receiver.receive(frames)
     except RemoteProtocolError as problem:
         expected = (0, {problem.reason: 1})
+        if isinstance(problem, ContentError):
+            answer(receiver, problem)
     else:
         assert isinstance(message, Message)
         expected = (1, {})
     assert (receiver.tally.verified, receiver.tally.rejected) == expected
+
+
+def answer(sender: ChannelEnd, problem: ContentError) -> None:
+    """An error reply is strict JSON, whatever the request's header was."""
+    reply = error_reply(problem)
+    if reply is None:
+        return
+    frames = sender.send(reply.msg_type, reply.content, parent=reply.parent)
+    header, parent, _, content = (json.loads(f.decode(), parse_constant=refuse) for f in frames[2:])
+    request_type = str(problem.msg_type).encode("utf-8", "replace").decode()
+    assert header["msg_type"] == request_type.removesuffix("_request") + "_reply"
+    assert parent["msg_type"] == request_type
+    assert content["status"] == "error"
+
+
+def refuse(name: str) -> None:
+    raise AssertionError(name)
 
 
 channels = st.sampled_from([Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB])

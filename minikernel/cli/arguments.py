@@ -1,0 +1,73 @@
+"""Arguments of the command line: what is wrong with them, in one line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from minikernel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+OPTION = re.compile(r"-(?!\.?\d)(?=.)", re.DOTALL)  # neither a negative number nor a lone "-"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments, and what was probably meant."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - ArgumentParser's
+        options.setdefault("allow_abbrev", False)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def parse_args(  # type: ignore[override]  # a namespace of one kind only
+        self, args: Sequence[str], namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse.
+
+        Raises:
+            ConfigError: an argument is unknown, missing or has a wrong value.
+        """
+        if not any(action.nargs == argparse.REMAINDER for action in self._actions):
+            for arg in _options_in(args):
+                self._check_known(arg)
+        parsed, rest = self.parse_known_args(args, namespace)
+        for arg in _options_in(rest):
+            self._check_known(arg)
+        if rest:
+            self.error(f"does not take {rest[0]!r}{nearest(rest[0], self._option_string_actions)}")
+        return parsed
+
+    def _check_known(self, arg: str) -> None:
+        # Before parsing: argparse would complain of what is missing first.
+        known = self._option_string_actions
+        name = arg.split("=", maxsplit=1)[0]
+        if name not in known and (arg.startswith("--") or arg[:2] not in known):
+            self.error(f"has no option {name!r}{nearest(name, known)}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End after --help or --version; flushed here, where a broken pipe is still noticed."""
+        sys.stdout.flush()
+        super().exit(status, message)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ConfigError."""
+        verb = "" if message.startswith(("has no ", "does not ")) else ": "
+        text = f"{self.prog.removeprefix('minikernel').strip()}{verb or ' '}{message}".strip()
+        raise ConfigError(f"{text} ({self.prog} --help)")
+
+
+def _options_in(args: Sequence[str]) -> Iterable[str]:
+    end = args.index("--") if "--" in args else len(args)
+    return (arg for arg in args[:end] if OPTION.match(arg))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question for the known word that was probably meant; empty if none is like it."""
+    by_bare_word = {name.lstrip("-"): name for name in known}
+    found = difflib.get_close_matches(word.lstrip("-"), by_bare_word, n=1, cutoff=0.5)
+    return f"; did you mean {by_bare_word[found[0]]}?" if found else ""

@@ -1,0 +1,61 @@
+"""Kernels that a subcommand starts for itself, and ends with itself."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import minikernel
+from minikernel.client.escape import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from minikernel import MiniKernelClient
+
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+SHOWN = 500  # characters of a kernel's log
+
+
+@contextlib.contextmanager
+def kernel_of_our_own(**options: Any) -> Iterator[MiniKernelClient]:  # noqa: ANN401 - of `launch`
+    """A client on a fresh kernel, whose log is shown only if it does not start.
+
+    Raises:
+        ConfigError: an option is refused.
+        KernelDied: the kernel did not start.
+    """
+    with orderly_end(), tempfile.TemporaryFile() as log:
+        try:
+            client = minikernel.launch(stderr=log, **options)
+        except minikernel.KernelDied as problem:
+            raise minikernel.KernelDied(f"{problem}{_said(log)}") from None
+        with client:
+            yield client
+
+
+def _said(log: IO[bytes]) -> str:
+    log.seek(0)
+    text = plain(log.read().decode(errors="replace")).strip()[-SHOWN:]
+    return f"; it said: {text}" if text else ""
+
+
+@contextlib.contextmanager
+def orderly_end() -> Iterator[None]:
+    """Inside of it SIGTERM and a terminal that goes away let `with` and `finally` do their work."""
+    heeded = [
+        number for number in ENDINGS if signal.getsignal(number) is not signal.SIG_IGN
+    ]  # nohup
+    before = {number: signal.signal(number, _end) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's signature
+    raise SystemExit(128 + number)

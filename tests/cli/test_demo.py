@@ -1,0 +1,83 @@
+"""`minikernel demo`, end to end, and what it says when a guard is off."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pexpect
+import pytest
+
+import minikernel
+from minikernel.cli.demo import ATTACKS, CELLS, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+COMMAND = f"{sys.executable} -m minikernel demo"
+MESSAGE = re.compile(
+    r"  (shell|iopub|stdin) +(sent|received|stranger) +\w+ +\d+  (ok|refused: [a-z ]+)"
+)
+
+
+def test_all_happens_as_it_should(
+    call: Callable[..., Any], left_behind: Callable[[], list[Path]]
+) -> None:
+    done = call("demo")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in done.out
+    shown = [m.groups() for m in map(MESSAGE.fullmatch, lines) if m]
+    assert [where[2] for where in shown if where[1] == "stranger"] == [
+        f"refused: {attack.reason}" for attack in ATTACKS
+    ]
+    assert {where[2] for where in shown if where[1] != "stranger"} == {"ok"}
+    assert {("stdin", "sent", "ok"), ("stdin", "received", "ok")} <= set(shown)
+    assert all(f"  ✓ {cell.title}: {cell.expected}" in lines for cell in CELLS)
+    assert re.search(r"^  shell +\d+ +\d+ +3  bad signature 2, replayed 1$", done.out, re.MULTILINE)
+    assert "ran == ['ours']" in done.out
+    assert "✗" not in done.out
+    assert left_behind() == []
+
+
+def test_a_terminal_gets_colours(environment: dict[str, str]) -> None:
+    said = pexpect.run(
+        COMMAND,
+        env={**environment, "TERM": "xterm"},
+        timeout=30,
+    )
+    assert b"\x1b[32mok" in said
+    assert b"\x1b[31mrefused: replayed" in said
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_unless_it_does_not_want_them(
+    environment: dict[str, str], variable: dict[str, str]
+) -> None:
+    env = {**environment, "TERM": "xterm", **variable}
+    assert b"\x1b" not in pexpect.run(COMMAND, env=env, timeout=30)
+
+
+def test_a_terminal_without_ticks(call: Callable[..., Any]) -> None:
+    done = call("demo", env={"PYTHONIOENCODING": "ascii"})
+    assert (done.code, done.err) == (0, "")
+    assert "  ? a value: 42" in done.out
+
+
+def test_a_replay_that_is_not_refused_fails_the_demo(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minikernel.cli.demo.PATIENCE", 0.5)  # for what will not come
+    options = ["--history", "off", "--guards", "off"]
+    with minikernel.launch(extra_arguments=options) as client:
+        stage = Stage(client)
+        stage.play()
+        assert stage.close() == 1
+    said = capfd.readouterr().out
+    assert "shell    stranger  execute_request" in said
+    assert "  not refused" in said
+    assert "  ✗ only our own request, and that once: ran == ['ours', 'ours']" in said
+    assert "3 things did not happen as they should" in said

@@ -1,0 +1,130 @@
+"""`minikernel run`, as people start it by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import minikernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Command = Callable[..., Any]
+
+PATIENCE = 20  # seconds
+
+
+class Running:
+    """A kernel that was started by hand."""
+
+    def __init__(self, environment: dict[str, str], *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "minikernel", "run", "--history", "off", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert self.process.stdout is not None
+        self.file = Path(self.process.stdout.readline().rstrip("\n"))
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code, and what it said besides the path."""
+        self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out + err
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Callable[..., Running]]:
+    kernels: list[Running] = []
+
+    def start(*options: str) -> Running:
+        kernels.append(Running(environment, *options))
+        return kernels[-1]
+
+    yield start
+    for kernel in kernels:
+        if kernel.process.poll() is None:
+            kernel.process.kill()
+        kernel.process.communicate()
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_without_a_file_it_writes_one_and_prints_its_path(
+    start: Callable[..., Running], environment: dict[str, str], transport: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # an ipc path must be short
+        environment["JUPYTER_RUNTIME_DIR"] = directory
+        _starts_and_ends(start("--transport", transport), Path(directory), transport)
+
+
+def _starts_and_ends(kernel: Running, runtime_dir: Path, transport: str) -> None:
+    assert kernel.file.parent == runtime_dir
+    assert stat.S_IMODE(kernel.file.stat().st_mode) == 0o600
+    assert json.loads(kernel.file.read_text())["transport"] == transport
+    with minikernel.connect(kernel.file, timeout=PATIENCE) as client:
+        assert client.run("6 * 7", timeout=PATIENCE).value == "42"
+    assert kernel.end() == (0, "")
+    # The replay memory outlives its kernel (channel-hmac, section 8).
+    assert {path.suffix for path in runtime_dir.iterdir()} == {".ring"}
+
+
+def test_options_reach_the_kernel(start: Callable[..., Running]) -> None:
+    kernel = start("--scheme", "hmac-sha512", "--guards", "off", "--ip", "127.0.0.1")
+    assert json.loads(kernel.file.read_text())["signature_scheme"] == "hmac-sha512"
+    with minikernel.connect(kernel.file, timeout=PATIENCE) as client:
+        assert client.run("1", timeout=PATIENCE).status == "ok"
+
+
+def test_without_authentication_only_by_name(start: Callable[..., Running]) -> None:
+    kernel = start("--scheme", "null")
+    with minikernel.connect(kernel.file, scheme="null", timeout=PATIENCE) as client:
+        assert client.run("1", timeout=PATIENCE).status == "ok"
+    with pytest.raises(minikernel.ConfigError):
+        minikernel.connect(kernel.file)
+
+
+def test_an_unknown_scheme_is_one_line(call: Command) -> None:
+    done = call("run", "--scheme", "hmac-sha265")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "hmac-sha265" in done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "truncated"),
+        ("[]", "Expected"),
+        ("{}", "missing required field"),
+        ('{"shell_port": 1}', "missing required field"),
+    ],
+)
+def test_a_file_that_is_no_connection_file(
+    call: Command, tmp_path: Path, content: str, said: str
+) -> None:
+    path = tmp_path / "kernel.json"
+    path.write_text(content)
+    done = call("run", "-f", os.fspath(path))
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+
+
+def test_a_key_that_is_empty_is_refused(call: Command, tmp_path: Path) -> None:
+    path = tmp_path / "kernel.json"
+    ports = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    path.write_text(json.dumps(dict.fromkeys(ports, 0)))
+    done = call("run", "-f", os.fspath(path))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "key" in done.err

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from minikernel.client.exchange import GRACE, Exchange
+from minikernel.errors import LocalProtocolError
+from minikernel.wire.channels import Channel
+
+
+def message(msg_type: str, parent: str = "mine", **content: Any) -> dict[str, Any]:
+    return {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
+
+
+REPLY = message("execute_reply", status="ok")
+IDLE = message("status", execution_state="idle")
+STREAM = message("stream", text="x")
+
+
+@pytest.mark.parametrize("reply_first", [True, False])
+def test_it_is_over_when_reply_and_idle_have_come(reply_first: bool) -> None:
+    steps = [(Channel.SHELL, REPLY), (Channel.IOPUB, IDLE)]
+    exchange = Exchange("mine")
+    for step in steps if reply_first else reversed(steps):
+        assert not exchange.over
+        assert exchange.take(*step, now=0.0)
+    assert exchange.over
+    assert exchange.idle
+    assert exchange.answer is REPLY
+
+
+def test_messages_of_others_are_not_taken() -> None:
+    exchange = Exchange("mine")
+    assert not exchange.take(Channel.SHELL, message("execute_reply", "other"), 0.0)
+    assert not exchange.take(Channel.IOPUB, message("status", "other", execution_state="idle"), 0.0)
+    assert not exchange.take(Channel.IOPUB, {**IDLE, "parent_header": {}}, 0.0)
+    assert not exchange.idle
+    with pytest.raises(LocalProtocolError):
+        exchange.answer  # noqa: B018
+
+
+def test_a_lost_idle_ends_after_a_grace_without_output() -> None:
+    exchange = Exchange("mine")
+    exchange.take(Channel.SHELL, REPLY, 10.0)
+    exchange.take(Channel.IOPUB, STREAM, 10.5)
+    assert exchange.wait(10.5) == GRACE
+    exchange.lapse(10.4 + GRACE, quiet=True)
+    assert not exchange.over
+    exchange.lapse(10.6 + GRACE, quiet=False)
+    assert not exchange.over, "something came: there may be more"
+    exchange.lapse(10.6 + GRACE, quiet=True)
+    assert exchange.over
+    assert not exchange.idle
+
+
+def test_the_deadline_stands_whatever_comes() -> None:
+    exchange = Exchange("mine", deadline=5.0)
+    assert exchange.wait(2.0) == 3.0
+    exchange.take(Channel.IOPUB, STREAM, 4.9)
+    exchange.lapse(4.9, quiet=False)
+    with pytest.raises(TimeoutError):
+        exchange.lapse(5.0, quiet=False)
+
+
+def test_without_grace_the_reply_ends_it() -> None:
+    exchange = Exchange("mine", replies=Channel.CONTROL, grace=None)
+    assert exchange.wait(0.0) is None
+    exchange.take(Channel.CONTROL, REPLY, 0.0)
+    assert exchange.over

@@ -1,0 +1,158 @@
+"""The documents: links resolve, commands and options exist, examples run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minikernel.cli.app import SUBCOMMANDS, main
+from minikernel.transport.sockets import BURST, IOPUB_QUEUE, MAX_MESSAGE, MIB, REQUEST_QUEUE
+from minikernel.wire.channels import CONTROL_REQUESTS, Channel
+from minikernel.wire.frames import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = ROOT / "README.md"
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MODULE = re.compile(r"`((?:auth|cli|client|interpreter|kernel|protocol|transport|wire)/\w+\.py)`")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp)/")
+
+each_document = pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return [code for found, code in BLOCK.findall(path.read_text()) if found == language]
+
+
+def prose(path: Path) -> str:
+    return BLOCK.sub("", path.read_text())
+
+
+def commands() -> Iterator[str]:
+    for path in DOCUMENTS:
+        for block in blocks(path, "console"):
+            yield from block.splitlines()
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@each_document
+def test_links_resolve(path: Path) -> None:
+    for link in LINK.findall(prose(path)):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.is_relative_to(ROOT), link
+        assert target.is_file(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+@each_document
+def test_no_path_of_a_machine(path: Path) -> None:
+    assert not MACHINE.search(path.read_text())
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    reached, ahead = set(), [README]
+    while ahead:
+        path = ahead.pop()
+        reached.add(path)
+        links = (link.partition("#")[0] for link in LINK.findall(prose(path)))
+        found = {(path.parent / link).resolve() for link in links if link.endswith(".md")}
+        ahead += [target for target in found if target not in reached]
+    numbered = set((ROOT / "docs" / "adr").glob("*.md"))  # one leads to the others
+    assert set(DOCUMENTS) - reached <= numbered
+
+
+@pytest.mark.parametrize("command", sorted(set(commands())))
+def test_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(arguments) <= set(targets)
+    elif program == "minikernel":
+        assert arguments[0] in SUBCOMMANDS
+        with pytest.raises(SystemExit, match="0"):  # of --help; wrong options come first
+            main([*arguments, "--help"])
+        assert "usage: minikernel" in capsys.readouterr().out
+    elif program.startswith(".venv/bin/"):
+        paths = [a for a in arguments if a.startswith("tests/")]
+        assert all((ROOT / path).exists() for path in paths)
+    else:
+        assert (program, arguments[0]) == ("pip", "install")
+
+
+def test_the_subcommands_are_all_in_the_readme() -> None:
+    text = README.read_text()
+    assert all(f"minikernel {name}" in text or f"make {name}" in text for name in SUBCOMMANDS)
+
+
+def test_the_options_of_run_are_all_in_the_readme() -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module("minikernel.cli.run").configure(parser)
+    table = README.read_text().partition("## Options of `minikernel run`")[2]
+    assert set(re.findall(r"(?<=`)--?[a-z-]+", table)) == set(parser._option_string_actions)
+
+
+@pytest.mark.parametrize("code", blocks(README, "python"))
+def test_example(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    first, *tables = done.stdout.splitlines()
+    assert first == "hello"
+    assert tables[0].strip() == "42"
+    assert sum(line.startswith("channel ") for line in tables) == 2
+    assert "bad signature" not in done.stdout
+
+
+@each_document
+def test_modules_exist(path: Path) -> None:
+    for module in MODULE.findall(path.read_text()):
+        assert (ROOT / "minikernel" / module).is_file()
+
+
+def test_the_protocol_page_has_the_limits_and_the_table_of_the_code() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    assert all(f"`{request}`" in text for request in CONTROL_REQUESTS)
+    assert f"| {LIMITS.before}, {LIMITS.after:,} |" in text
+    assert MAX_MESSAGE[Channel.SHELL] == 256 * MIB
+    assert MAX_MESSAGE[Channel.CONTROL] == MAX_MESSAGE[Channel.STDIN] == MIB
+    assert MAX_MESSAGE[Channel.IOPUB] == MAX_MESSAGE[Channel.HEARTBEAT] == 4096
+    assert "| 256 MiB; 1 MiB; 4 KiB |" in text
+    assert f"wait in the kernel | {REQUEST_QUEUE};" in text
+    assert f"reads slowly | {IOPUB_QUEUE:,};" in text
+    assert f"in a row | {BURST};" in text
+
+
+def test_the_version_is_in_the_changelog() -> None:
+    minikernel = importlib.import_module("minikernel")
+    assert minikernel.__version__ in (ROOT / "CHANGELOG.md").read_text()
