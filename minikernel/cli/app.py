@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"] and "--" in arguments:
+        # kernel.json ends so: jupyter_client's tools append what other kernels understand.
+        arguments = arguments[: arguments.index("--")]
     if arguments[:2] == ["run", "-f"] and len(arguments) == 3:  # noqa: PLR2004 - what kernel.json says
         # How Jupyter starts every kernel: without argparse, which would take 8 ms.
         from minikernel.kernel.service import Options, run  # noqa: PLC0415 - only for run

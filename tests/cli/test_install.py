@@ -39,7 +39,7 @@ def test_for_this_user(call: Command, tmp_path: Path) -> None:
     target = tmp_path / "data" / "kernels" / "minikernel"
     assert str(target) in done.out
     assert spec_in(target) == {
-        "argv": [sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}"],
+        "argv": [sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", "--"],
         "display_name": "Python (minikernel)",
         "language": "python",
         "interrupt_mode": "signal",
