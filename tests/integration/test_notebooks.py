@@ -172,3 +172,9 @@ def test_papermill(tmp_path: Path) -> None:
 def test_jupyter_run(tmp_path: Path) -> None:
     code = "print('hello', 6 * 7)"
     assert call(tmp_path, "jupyter", "run", "--kernel", KERNEL, typed=code) == "hello 42\n"
+
+
+def test_jupyter_run_of_a_file(tmp_path: Path) -> None:
+    """jupyter_client appends the file to the kernel's own command line."""
+    (tmp_path / "hello.py").write_text("print('hello', 6 * 7)\n")
+    assert call(tmp_path, "jupyter", "run", "--kernel", KERNEL, "hello.py") == "hello 42\n"
