@@ -68,7 +68,7 @@ def test_logos_have_the_size_that_their_name_says(size: int) -> None:
 def test_it_says_what_the_client_launches() -> None:
     ours = own_kernel_spec().to_dict()
     spec = json.loads((SOURCE / "kernel.json").read_text())
-    assert spec["argv"] == ["python", *ours["argv"][1:]]
+    assert spec["argv"] == ["python", *ours["argv"][1:], "--"]
     for name in ("display_name", "language", "interrupt_mode"):
         assert spec[name] == ours[name]
     assert spec["kernel_protocol_version"] == PROTOCOL_VERSION
