@@ -48,8 +48,7 @@ class JupyterHmac:
                 " unauthenticated messages with --scheme null"
             )
         self.name = name
-        self._key = key
-        self._hash = _hash_of(name)
+        self._keyed = hmac.new(key.reveal(), digestmod=_hash_of(name))  # copied for each message
         self._memory = memory
 
     def seal(self, channel: Channel, frames: Sequence[bytes], to: Sequence[bytes]) -> bytes:  # noqa: ARG002 - not covered by this scheme
@@ -80,7 +79,9 @@ class JupyterHmac:
         return Peer(None, tuple(route))
 
     def _digest(self, frames: Sequence[bytes]) -> bytes:
-        return hmac.digest(self._key.reveal(), b"".join(frames[:JSON_FRAMES]), self._hash)
+        mac = self._keyed.copy()
+        mac.update(b"".join(frames[:JSON_FRAMES]))
+        return mac.digest()
 
 
 def kernel_session_id(key: SecretKey) -> str:
