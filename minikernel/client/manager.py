@@ -49,13 +49,13 @@ class MiniKernelManager(KernelManager):
 
     @default("session")
     def _session_default(self) -> Session:
+        key = b"" if self.scheme == NULL else new_id_bytes()
+        create(self.scheme, SecretKey(key))
         if not is_stock(self.scheme):  # jupyter_client's manager signs shutdown_request itself
             raise ConfigError(
                 f"launch() starts kernels under hmac-HASH or null; for {self.scheme!r} use"
                 f" `minikernel run --scheme {self.scheme}` and connect()"
             )
-        key = b"" if self.scheme == NULL else new_id_bytes()
-        create(self.scheme, SecretKey(key))
         named = DEFAULT if self.scheme == NULL else self.scheme
         return Session(parent=self, key=key, signature_scheme=named)
 

@@ -270,3 +270,11 @@ def test_a_file_that_others_can_read_is_logged(
     with pytest.raises(minikernel.KernelDied):
         minikernel.connect(path, timeout=0.1)
     assert "readable by others" in caplog.text
+
+
+def test_a_scheme_that_jupyter_client_can_t_shut_down_is_refused(
+    new_children: Callable[[], set[psutil.Process]],
+) -> None:
+    with pytest.raises(minikernel.ConfigError, match="connect"):
+        minikernel.launch(scheme="clear-key")
+    assert not new_children()

@@ -197,9 +197,7 @@ def test_fork(start_kernel: Any, connect: Any) -> None:
         "status = os.waitpid(pid, 0)[1]\n"
         "print('parent', os.waitstatus_to_exitcode(status))"
     )
-    reply, outputs = client.execute(code)
-    assert reply["status"] == "ok"
-    text = "".join(m["content"].get("text", "") for m in outputs)
+    text = client.text(code)  # stderr has a warning of Python's since 3.12
     assert sorted(text.split("\n")) == ["", "child", "parent 1"]
     code = (
         "import multiprocessing\n"
