@@ -134,7 +134,8 @@ class Kernel:
         info, fields = connection.read(path)
         name = _scheme_name(info, options)
         registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
-        if not registry.is_stock(name) and connection.readable_by_others(path):
+        exposed = connection.readable_by_others(path)
+        if exposed and not registry.is_stock(name):
             raise ConfigError(f"connection file {str(path)!r}: others can read it, chmod 600 it")
         self._remove_connection_file = remove
         self._ring: RingFile | None = None
@@ -163,8 +164,8 @@ class Kernel:
         self._wire_up(ends, ports, options)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
-        elif connection.readable_by_others(path):
-            self._log.line("the connection file can be read by others, and so can its key")
+        elif exposed:
+            self._log.line("the connection file could be read by others, and so could its key")
 
     def _open_memory(self, path: Path, key: SecretKey) -> ReplayMemory:
         try:

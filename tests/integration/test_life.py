@@ -265,17 +265,20 @@ def test_the_bare_specification_lets_a_replay_pass(start_kernel: Any, connect: A
     assert (kernel.file.parent / "ran").read_text() == "xx"
 
 
-def test_a_connection_file_that_others_can_read_is_a_warning(
-    start_kernel: Any, connect: Any
-) -> None:
-    kernel = start_kernel()
-    client = connect(kernel)
-    client.request(client.control, "shutdown_request")
-    ends(kernel)
-    kernel.file.chmod(0o644)
-    kernel.start()
-    connect(kernel).execute("1")
-    assert "can be read by others" in kernel.terminal
+def test_a_connection_file_that_others_could_read_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "k.json"
+    file.write_text(json.dumps(BASE))
+    file.chmod(0o644)  # the kernel writes its ports back, and 0600: the key was readable before
+    kernel = subprocess.Popen(
+        [sys.executable, "-m", "minikernel", "run", "-f", str(file), "--history", "off"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with kernel:
+        assert kernel.stderr is not None
+        assert "could be read by others" in kernel.stderr.readline()
+        kernel.terminate()
+    assert file.stat().st_mode & 0o077 == 0
 
 
 def test_hmac_md5_is_a_warning(start_kernel: Any, connect: Any) -> None:
