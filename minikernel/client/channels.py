@@ -94,7 +94,7 @@ def _receive(socket: zmq.Socket[bytes]) -> list[bytes] | None:
     while more:
         frame = socket.recv(copy=False)
         more = frame.more
-        if len(frames) < MAX_FRAMES:
+        if len(frames) <= MAX_FRAMES:  # one more: so many are refused
             frames.append(frame.bytes)
     return frames
 

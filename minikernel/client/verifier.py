@@ -91,7 +91,7 @@ class Verifier:
             metadata=msg["metadata"],
             buffers=[_contiguous(buffer) for buffer in msg.get("buffers", ())],
         )
-        if channel in self._asked:
+        if channel in self._asked and header["msg_type"].endswith("_request"):
             self._asked[channel].add(header["msg_id"])
         self._tell(channel, "sent", header["msg_type"], frames, OK)
         return frames

@@ -69,7 +69,7 @@ class Guard:
 class Running:
     """A context in which the user's code runs outside of cells: a comm's callback, say.
 
-    An exception ends it, and is printed on sys.stderr; KeyboardInterrupt too.
+    An exception ends it, and is printed on sys.stderr; KeyboardInterrupt and SystemExit too.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -85,7 +85,7 @@ class Running:
         trace: TracebackType | None,
     ) -> bool:
         self._guard.armed = False
-        if error is None or not isinstance(error, (Exception, KeyboardInterrupt)):
+        if error is None or not isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
             return False
         import traceback  # noqa: PLC0415 - only when something failed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -58,7 +59,11 @@ class Question:
         jupyter_client's `input()` names no parent, JupyterLab does.
         """
         named = message.parent_header.get("msg_id")
-        return message.header.session == self.asker.session and named in {None, self.msg_id}
+        return (
+            not self.answered.is_set()
+            and message.header.session == self.asker.session
+            and named in {None, self.msg_id}
+        )
 
 
 class Control:
@@ -88,6 +93,7 @@ class Control:
         self._on_tick = on_tick
         self._questions: deque[Question] = deque()  # to be sent
         self._open: Question | None = None  # was sent
+        self._asking = threading.Lock()  # one question after the other, also of two threads
         self._ended = False
         self._wake_read, self.wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -110,26 +116,28 @@ class Control:
 
     def wake(self) -> None:
         """Make the thread look around."""
-        os.write(self.wake_write, b"\0")
+        with contextlib.suppress(BlockingIOError):  # full: it will look around anyway
+            os.write(self.wake_write, b"\0")
 
     def ask(self, asker: Asker, prompt: str, *, password: bool) -> str:
-        """Ask the client whose request runs for a line; called by the main thread.
+        """Ask the client whose request runs for a line; from any thread but the control thread.
 
         Raises:
             EOFError: that client has gone, or says that its input is over.
             KeyboardInterrupt: from the signal handler, while it waits.
         """
         content = {"prompt": prompt, "password": password}
-        frames = self._stdin.send(
-            b"input_request", content, parent=asker.parent, to=asker.identities
-        )
-        question = Question(asker, frames)
-        self._questions.append(question)
-        self.wake()
-        try:
-            question.answered.wait()
-        finally:
-            self._open = None
+        with self._asking:
+            frames = self._stdin.send(
+                b"input_request", content, parent=asker.parent, to=asker.identities
+            )
+            question = Question(asker, frames)
+            try:
+                self._questions.append(question)
+                self.wake()
+                question.answered.wait()
+            finally:
+                question.answered.set()  # an interrupt closes it: no answer is for it any more
         if question.value is None:
             raise EOFError("the client that asked for this cell can't be asked for input")
         if question.value == END_OF_FILE:
@@ -139,9 +147,11 @@ class Control:
     def _woken(self) -> None:
         signals = os.read(self._wake_read, 4096)
         while self._questions:
-            question = self._open = self._questions.popleft()
-            if not send(self._sockets.stdin, question.frames):
-                question.answer(None)
+            question = self._questions.popleft()
+            if not question.answered.is_set():
+                self._open = question
+                if not send(self._sockets.stdin, question.frames):
+                    question.answer(None)
         self._on_wake(signals)
 
     def _receive_stdin(self) -> None:

@@ -7,9 +7,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from minikernel.transport.sockets import receive_nowait, send
+from minikernel.transport.sockets import BURST, receive_nowait, send
 from minikernel.wire.content import BUSY
-from minikernel.wire.message import EMPTY
+from minikernel.wire.message import EMPTY, dumps, loads_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from minikernel.protocol.end import ChannelEnd
     from minikernel.transport.sockets import KernelSockets
 
-_Message = tuple[
-    bytes, "bytes | Mapping[str, Any]", bytes, "Mapping[str, Any] | None", "Sequence[bytes]"
-]
+_Message = tuple[bytes, bytes, bytes, "Mapping[str, Any] | None", "Sequence[bytes]"]
 SUBSCRIBE = b"\x01"
+FEW = 4  # subscribers that a cell's output may stop for
 FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
 
@@ -32,10 +31,16 @@ class Publisher:
         end: of iopub.
         on_deferred: called in the main thread, after a message is out, if an interrupt came
             while it was being sent.
+        on_more: called if there are more subscribers to greet than one turn allows.
     """
 
     def __init__(
-        self, sockets: KernelSockets, end: ChannelEnd, on_deferred: Callable[[], None]
+        self,
+        sockets: KernelSockets,
+        end: ChannelEnd,
+        *,
+        on_deferred: Callable[[], None],
+        on_more: Callable[[], None],
     ) -> None:
         self.parent = EMPTY  # header of the request that outputs belong to
         self.forked = False  # in a child: it is no kernel
@@ -43,6 +48,7 @@ class Publisher:
         self._sockets = sockets
         self._end = end
         self._on_deferred = on_deferred
+        self._on_more = on_more
         self._main = threading.get_ident()
         self._sender = 0
         self._deferred = False
@@ -65,6 +71,9 @@ class Publisher:
         if self.forked:
             return
         parent = self.parent if parent is None else parent
+        # Objects of the user's become JSON here: their code must not run under the lock.
+        content = content if isinstance(content, bytes) else dumps(content)
+        metadata = loads_dict(dumps(metadata)) if metadata else None
         message = (msg_type, content, parent, metadata, buffers)
         if self.sending():
             self._postponed.append(message)
@@ -75,12 +84,12 @@ class Publisher:
                 self._send(*message)
                 while self._postponed:
                     self._send(*self._postponed.popleft())
-                if content is not BUSY:  # something follows at once
-                    self._greet()  # a send may use up the signal that a subscription gave
+                # A send may use up the signal that a subscription gave; after busy more follows.
+                if content is not BUSY and self._greet(FEW):
+                    self._on_more()
             finally:
                 self._sender = 0
-        if self._deferred:
-            self._resume()
+        self.resume()
 
     def sending(self) -> bool:
         """Whether this thread is sending: a finaliser or signal handler may come in between."""
@@ -89,7 +98,7 @@ class Publisher:
     def _send(
         self,
         msg_type: bytes,
-        content: bytes | Mapping[str, Any],
+        content: bytes,
         parent: bytes,
         metadata: Mapping[str, Any] | None,
         buffers: Sequence[bytes],
@@ -99,13 +108,13 @@ class Publisher:
         )
         send(self._sockets.iopub, frames)
 
-    def defer_interrupt(self) -> bool:
-        """Whether the main thread is sending: half a multipart message would garble the next."""
-        self._deferred = self._sender == self._main
-        return self._deferred
+    def defer_interrupt(self) -> None:
+        """Note that an interrupt came when the main thread could not be interrupted."""
+        self._deferred = True
 
-    def _resume(self) -> None:
-        if threading.get_ident() == self._main:
+    def resume(self) -> None:
+        """Let an interrupt take effect that was deferred; called in the main thread."""
+        if self._deferred and threading.get_ident() == self._main:
             self._deferred = False
             self._on_deferred()
 
@@ -122,17 +131,26 @@ class Publisher:
     def welcome(self) -> None:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
-            self._greet()
+            more = self._greet(BURST)
+        if more:
+            self._on_more()
 
-    def _greet(self) -> None:
-        """Greet new subscribers, each with the topic it subscribed to (JEP 65)."""
-        while (frames := receive_nowait(self._sockets.iopub)) is not None:
+    def _greet(self, most: int) -> bool:
+        """Greet new subscribers, each with the topic it subscribed to (JEP 65).
+
+        Not more than `most`, or a flood would keep everybody from iopub; whether there may be more.
+        """
+        for _ in range(most):
+            frames = receive_nowait(self._sockets.iopub)
+            if frames is None:
+                return False
             event = frames[0]
             if len(frames) == 1 and event.startswith(SUBSCRIBE):
                 topic = event.removeprefix(SUBSCRIBE)
                 content = {"subscription": topic.decode("utf-8", "replace")}
                 send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
                 self._subscribed.set()
+        return True
 
     def status(self, state: bytes, parent: bytes) -> None:
         """Publish a status; `state` is its content."""

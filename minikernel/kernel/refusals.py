@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ class Log:
         """Write a line, or only count it if the last one is less than a second old."""
         with self._lock:
             now = time.monotonic()
-            if now < self._next:
+            if now < self._next or not _is_read(self._descriptor()):
                 self._left_out += 1
                 return
             more = f" (and {self._left_out} lines left out)" if self._left_out else ""
@@ -44,6 +45,13 @@ class Log:
             os.write(self._descriptor(), f"minikernel: {text}{more}\n".encode())
         except OSError:
             return  # the terminal has gone; the ledger still tells
+
+
+def _is_read(descriptor: int) -> bool:
+    """Whether a line can be written without waiting for somebody who reads the terminal."""
+    writable = select.poll()
+    writable.register(descriptor, select.POLLOUT)
+    return bool(writable.poll(0))
 
 
 class Refusals:

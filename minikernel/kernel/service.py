@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -154,6 +154,7 @@ class Kernel:
             self._streams = Streams(
                 self._stream,
                 sending=lambda: self._publisher.sending(),  # noqa: PLW0108 - made later
+                done=lambda: self._publisher.resume(),  # noqa: PLW0108 - likewise
             )
             self._log = Log(lambda: self._streams.terminal)
             memory = self._open_memory(path, info.secret) if _remembers(name, options) else None
@@ -211,7 +212,12 @@ class Kernel:
     def _wire_up(
         self, ends: dict[Channel, ChannelEnd], ports: dict[str, int], options: Options
     ) -> None:
-        self._publisher = Publisher(self._sockets, ends[Channel.IOPUB], self._resume_interrupt)
+        self._publisher = Publisher(
+            self._sockets,
+            ends[Channel.IOPUB],
+            on_deferred=lambda: self._engine.interrupted(),  # noqa: PLW0108 - made later
+            on_more=lambda: self._control.wake(),  # noqa: PLW0108 - likewise
+        )
         self._comms = Comms(self._publisher)
         self._engine = PythonEngine(
             Frontend(self._publisher, self._streams.flush, self._ask),
@@ -279,8 +285,8 @@ class Kernel:
         asyncio.set_event_loop(loop)
         serving = loop.create_task(self._serve_from(first))
         while not serving.done():
-            # An interrupt in a task's step ends that task and comes out here as well.
-            with contextlib.suppress(KeyboardInterrupt):
+            # An interrupt, or exit(), in a task's step ends that task and comes out here as well.
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
                 loop.run_until_complete(serving)
 
     async def _serve_from(self, first: Coroutine[None, None, None]) -> None:
@@ -300,6 +306,7 @@ class Kernel:
 
     def close(self) -> None:
         """Run exit handlers, send what is pending, and leave nothing behind."""
+        self._left = time.monotonic()
         self._leaving.set()
         atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which follows, would skip them
         self._engine.close()
@@ -323,17 +330,19 @@ class Kernel:
     def _stream(self, name: str, text: str) -> None:
         self._publisher.stream(name, text)
 
-    def _resume_interrupt(self) -> None:
-        self._engine.interrupted()
-
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self._publisher.defer_interrupt():
+        if self._publisher.sending() or self._streams.publishing():
+            self._publisher.defer_interrupt()
+        else:
             self._engine.interrupted()
 
     def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        if not self._leaving.is_set():
-            raise Stop
+        if self._leaving.is_set():
+            if time.monotonic() > self._left + GRACE:  # an exit handler hangs
+                self._end_hard()
+        elif not self._publisher.sending() and not self._shell.sending:
+            raise Stop  # else the control thread asks again
 
     def _woken(self, caught: bytes) -> None:
         """Get the main thread out of whatever it does, if the kernel is to end.
@@ -345,10 +354,13 @@ class Kernel:
         while self._stopping and not self._leaving.wait(NUDGE):
             if time.monotonic() > deadline:
                 self._log.line("the running cell did not end")
-                self._remove_connection_file()
-                self._sockets.remove_files()
-                os._exit(1)
+                self._end_hard()
             signal.pthread_kill(self._main, signal.SIGTERM)
+
+    def _end_hard(self) -> NoReturn:
+        self._remove_connection_file()
+        self._sockets.remove_files()
+        os._exit(1)
 
     def _tick(self) -> None:
         self._engine.save()
@@ -362,6 +374,8 @@ class Kernel:
             self._cause(Effect.STOP)
 
     def _ask(self, prompt: str, *, password: bool) -> str:
+        if self._publisher.forked:
+            raise EOFError("a forked child can't ask for input")
         if self._shell.asker is None:
             raise NotImplementedError("this request does not allow input()")
         return self._control.ask(self._shell.asker, prompt, password=password)

@@ -58,6 +58,7 @@ class Shell:
         effects: Callable[[Effect], None],
     ) -> None:
         self.asker: Asker | None = None  # None: the running request does not allow stdin
+        self.sending = False  # half a multipart message would garble the next one
         self._socket = sockets.shell
         self._end = end
         self._engine = engine
@@ -108,15 +109,22 @@ class Shell:
                 self._answer(message)
         finally:
             self._publisher.status(IDLE, message.header_frame)
+        if self._publisher.forked:
+            os._exit(0)  # a child that user code forked off, and left
 
     def _verify(self, frames: list[bytes]) -> Message | None:
         try:
             return self._end.receive(frames)
         except RemoteProtocolError as problem:
-            self._refusals.refuse(
-                self._end, frames, problem, lambda reply: send(self._socket, reply)
-            )
+            self._refusals.refuse(self._end, frames, problem, self._send)
             return None
+
+    def _send(self, frames: list[bytes]) -> None:
+        self.sending = True
+        try:
+            send(self._socket, frames)
+        finally:
+            self.sending = False
 
     def _reply(self, message: Message, content: Mapping[str, Any] | bytes) -> None:
         msg_type = reply_type(message.header.msg_type)
@@ -125,7 +133,7 @@ class Shell:
             frames = self._end.send(msg_type, content, parent=parent, to=to)
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects, in a payload or user expression
             frames = self._end.send(msg_type, _failure(problem), parent=parent, to=to)
-        send(self._socket, frames)
+        self._send(frames)
 
     async def _execute(self, message: Message) -> None:
         request: ExecuteRequest = message.content
@@ -171,25 +179,25 @@ class Shell:
         self._reply(message, {**content, "execution_count": count, "payload": outcome.payload})
         await self._abort(queued)
 
-    def _queued(self) -> list[list[bytes]]:
+    def _queued(self) -> list[Message]:
         """The messages that wait; behind a full queue there may be more on their way."""
-        queued: list[list[bytes]] = []
-        while len(queued) < MOST_ABORTED:
-            patience = MOMENT if len(queued) > REQUEST_QUEUE // 2 else 0
-            if not self._socket.poll(patience):
+        queued: list[Message] = []
+        for turn in range(MOST_ABORTED):
+            if not self._socket.poll(MOMENT if turn > REQUEST_QUEUE // 2 else 0):
                 break
-            queued.append(self.wait())
+            message = self._verify(self.wait())
+            if message is not None:
+                queued.append(message)
         return queued
 
-    async def _abort(self, queued: list[list[bytes]]) -> None:
+    async def _abort(self, queued: list[Message]) -> None:
         """Abort the cells among these messages, and answer the others."""
-        for frames in queued:
-            message = self._verify(frames)
-            if message is not None and message.header.msg_type == "execute_request":
+        for message in queued:
+            if message.header.msg_type == "execute_request":
                 self._publisher.status(BUSY, message.header_frame)
                 self._reply(message, ABORTED)
                 self._publisher.status(IDLE, message.header_frame)
-            elif message is not None:
+            else:
                 await self._perform(message)
 
     def _comm(self, message: Message) -> None:

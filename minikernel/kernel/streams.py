@@ -17,6 +17,7 @@ import select
 import signal
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from minikernel.kernel.descriptors import (
@@ -47,7 +48,11 @@ class Streams:
     """
 
     def __init__(
-        self, publish: Callable[[str, str], None], *, sending: Callable[[], bool] = lambda: False
+        self,
+        publish: Callable[[str, str], None],
+        *,
+        sending: Callable[[], bool] = lambda: False,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is redirected before `start`.
 
@@ -56,12 +61,15 @@ class Streams:
                 once. What it raises is dropped; there is nobody to tell.
             sending: whether the calling thread is in the middle of sending another message, so
                 that a finaliser or signal handler that prints now must not wait for anybody.
+            done: called after text was published; an interrupt that came meanwhile, and would have
+                lost text if it had not been deferred, may take effect in it.
         """
         self.stdout = TextStream(self, "stdout", 1)
         self.stderr = TextStream(self, "stderr", 2)
         self.terminal = 2  # the original stderr: the kernel's own log
         self._publish = publish
         self._sending = sending
+        self._done = done
         self._direct = True
         self._ticking = False  # the thread looks for pending text by itself
         self._pausing = False  # the thread leaves the pipes alone for a moment
@@ -72,6 +80,7 @@ class Streams:
         # Reentrant: a signal handler or a finaliser may print while its own thread publishes.
         self._lock = threading.RLock()
         self._busy = False
+        self._publisher = 0  # the thread that has taken text and not yet published it
 
     def start(self) -> int:
         """Redirect descriptors 0, 1 and 2 and Python's streams.
@@ -176,22 +185,37 @@ class Streams:
         self._publish_text(other)
         self._publish_pipes()
 
+    def publishing(self) -> bool:
+        """Whether this thread has taken text and not yet published it."""
+        return self._publisher == threading.get_ident()
+
     def _publish_text(self, stream: TextStream) -> int:
-        return self._send(stream.label, stream.take()) if stream.parts else 0
+        return self._send(stream.label, stream.take) if stream.parts else 0
 
     def _publish_pipes(self, *, final: bool = False) -> int:
-        if not final and not self._ready.poll(0):
+        if not final and not self._can_read():
             return 0
-        return sum(self._send(pipe.label, pipe.read(final=final)) for pipe in self._pipes)
+        return sum(self._send(pipe.label, partial(pipe.read, final=final)) for pipe in self._pipes)
 
-    def _send(self, label: str, text: str) -> int:
+    def _can_read(self) -> bool:
         try:
+            self._busy = True  # poll() is not reentrant, and a signal handler may print
+            return bool(self._ready.poll(0))
+        finally:
+            self._busy = False
+
+    def _send(self, label: str, take: Callable[[], str]) -> int:
+        try:
+            self._publisher = threading.get_ident()
             self._busy = True
+            text = take()
             for start in range(0, len(text), _MESSAGE):
                 with contextlib.suppress(Exception):
                     self._publish(label, text[start : start + _MESSAGE])
         finally:
             self._busy = False
+            self._publisher = 0
+        self._done()
         return len(text)
 
     # The thread: it reads the pipes, and looks every _TICK after pending text while there is any.

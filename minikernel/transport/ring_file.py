@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"minikernel ring\x01"
 HEADER_LENGTH = len(MAGIC) + DIGEST_LENGTH
+CLOSED = -1
 SUFFIX = ".ring"
 LOCK_WAIT = 5.0  # seconds that a kernel waits for its predecessor on the same file to end
 ORPHAN_AGE = 7 * 24 * 3600.0  # seconds without a write after which an orphan is removed
@@ -52,6 +53,7 @@ class RingFile:
         except BaseException:
             os.close(self._file)
             raise
+        os.register_at_fork(after_in_child=self.close)  # else a child would keep the lock
 
     def _read(self, header: bytes) -> bytes:
         """What an earlier run on this key left; else the file starts anew."""
@@ -79,7 +81,9 @@ class RingFile:
 
     def close(self) -> None:
         """Let go of the lock; the file stays, for the next run on this key."""
-        os.close(self._file)
+        file, self._file = self._file, CLOSED
+        if file != CLOSED:
+            os.close(file)
 
 
 def _check_owner(file: int) -> None:

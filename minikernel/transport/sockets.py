@@ -46,7 +46,7 @@ class KernelSockets:
     def __init__(self, info: ConnectionInfo) -> None:
         self._context = zmq.Context()
         self._ipc_files: list[Path] = []
-        self.iopub_lock = threading.Lock()
+        self.iopub_lock = threading.RLock()  # a signal handler of the user's may publish
         self.shell = self._router(Channel.SHELL)
         self.control = self._router(Channel.CONTROL)
         self.stdin = self._router(Channel.STDIN)
