@@ -40,6 +40,9 @@ FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # exit codes
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115, PTH123 - for good
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
@@ -53,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; nor can the interpreter flush it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN_PIPE
+    except OSError as problem:  # the disk is full, say
+        return _complain(problem, FAILED)
     return code
 
 
@@ -62,7 +67,8 @@ def _run(arguments: list[str]) -> int:
         arguments = arguments[: arguments.index("--")]
     if arguments[:2] == ["run", "-f"] and len(arguments) == 3:  # noqa: PLR2004 - what kernel.json says
         # How Jupyter starts every kernel: without argparse, which would take 8 ms.
-        from minikernel.kernel.service import Options, run  # noqa: PLC0415 - only for run
+        from minikernel.kernel.options import Options  # noqa: PLC0415 - only for run
+        from minikernel.kernel.service import run  # noqa: PLC0415 - likewise
 
         return run(Options(connection_file=arguments[2]))
     return _run_parsed(arguments)

@@ -27,7 +27,7 @@ EPILOG = """\
 It starts a kernel as a process of its own, connects over TCP on 127.0.0.1, and
 prints a line for each message, as the client sent it or found it authentic.
 Then a stranger, who can reach the kernel's port but has no key, tries three
-things. It takes a few seconds, needs no network and leaves no files behind.
+things. It takes a few seconds, needs no network and leaves no key behind.
 The exit code is 0 only if all happened as it should.
 """
 PATIENCE = 10.0  # seconds for any one step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from minikernel.kernel.service import Options
+from minikernel.kernel.options import Options
 from minikernel.kernel.service import run as run_kernel
 
 EPILOG = """\

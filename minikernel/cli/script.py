@@ -35,6 +35,19 @@ sys.stdin.read = lambda size=-1, stdin=sys.stdin: "".join(stdin)
 __file__ = {file!r}
 del builtins, sys
 """
+# The word asyncio puts a cell into the kernel's loop; asyncio.run, in a script, wants none.
+ASYNCIO = """\
+import asyncio
+def _run(main, *, run=asyncio.run, **options):
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        return run(main, **options)
+    finally:
+        asyncio._set_running_loop(loop)
+asyncio.run = _run
+del asyncio, _run
+"""
 
 
 def run(path: Path, arguments: Sequence[str]) -> int:
@@ -50,6 +63,8 @@ def run(path: Path, arguments: Sequence[str]) -> int:
         directory=str(path.resolve().parent),
         file=str(path.absolute()),
     )
+    if "asyncio" in source:
+        prelude += ASYNCIO
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

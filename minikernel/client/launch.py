@@ -51,8 +51,12 @@ def launch(
     """
     manager = MiniKernelManager(kernel_name=kernel_name, scheme=scheme, transport=transport)
     manager.check_kernel_spec()
-    manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
-    client: MiniKernelClient = _owning(manager)
+    try:
+        manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
+        client: MiniKernelClient = _owning(manager)
+    except BaseException:  # Ctrl-C too must leave neither a kernel nor a file with its key
+        manager.shutdown_kernel(now=True)
+        raise
     try:
         client.trace = trace
         client.start_channels()

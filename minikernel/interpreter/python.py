@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 Shown = tuple[Any, "MimeBundle", "MimeBundle"]  # a value, its data and metadata
 
-NO_MAGICS = "magics and shell escapes need the IPython engine: pip install 'minikernel[ipython]'"
+NO_MAGICS = (
+    "magics and shell escapes need an engine on IPython (minikernel[ipython]), which is still to"
+    " come; subprocess.run() runs commands"
+)
 
 
 class PythonEngine:

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from minikernel.auth import registry
-from minikernel.auth.jupyter_hmac import PREFIX, kernel_session_id
+from minikernel.auth.jupyter_hmac import kernel_session_id
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.errors import ConfigError
 from minikernel.interpreter.python import PythonEngine
@@ -26,6 +25,7 @@ from minikernel.kernel.comms import Comms
 from minikernel.kernel.control import Control
 from minikernel.kernel.dispatch import Dispatch, Effect
 from minikernel.kernel.frontend import Frontend
+from minikernel.kernel.options import Options, history_file, parent, remembers, scheme_name
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.refusals import Log, Refusals
 from minikernel.kernel.shell import Shell
@@ -49,19 +49,6 @@ if TYPE_CHECKING:
 GRACE = 2.0  # seconds that a running cell gets to end when the kernel is told to
 NUDGE = 0.05  # seconds between two signals to the main thread meanwhile
 CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to run a kernel."""
-
-    connection_file: str | None = None  # None: write one, and print its path
-    scheme: str | None = None  # None: what the connection file says
-    guards: bool = True  # channel-hmac, section 8; off: the bare specification
-    max_age: float | None = None  # seconds that a signed date may be old; None: any
-    history_file: str | None = None  # None: the default place; "off": memory only
-    transport: str = "tcp"  # of a file that we write
-    ip: str = "127.0.0.1"  # of a file that we write
 
 
 class Stop(BaseException):
@@ -132,7 +119,7 @@ class Kernel:
 
     def __init__(self, path: Path, options: Options, remove: Callable[[], None]) -> None:
         info, fields = connection.read(path)
-        name = _scheme_name(info, options)
+        name = scheme_name(info, options)
         registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
         exposed = connection.readable_by_others(path)
         if exposed and not registry.is_stock(name):
@@ -142,7 +129,7 @@ class Kernel:
         self._stopping = False
         self._leaving = threading.Event()
         self._control_thread: threading.Thread | None = None
-        self._parent = os.getppid() if "JPY_PARENT_PID" in os.environ else None
+        self._parent = parent()
         self._pid = os.getpid()
         self._history_problem: str | None = None
         self._orphans: Path | None = path.parent
@@ -157,7 +144,7 @@ class Kernel:
                 done=lambda: self._publisher.resume(),  # noqa: PLW0108 - likewise
             )
             self._log = Log(lambda: self._streams.terminal)
-            memory = self._open_memory(path, info.secret) if _remembers(name, options) else None
+            memory = self._open_memory(path, info.secret) if remembers(name, options) else None
             ends = self._make_ends(info, registry.create(name, info.secret, memory), options)
         except BaseException:
             self._sockets.abandon()
@@ -221,7 +208,7 @@ class Kernel:
         self._comms = Comms(self._publisher)
         self._engine = PythonEngine(
             Frontend(self._publisher, self._streams.flush, self._ask),
-            history_file=_history_file(options),
+            history_file=history_file(options),
         )
         dispatch = Dispatch(self._engine.info, ports, ends.values())
         refusals = Refusals(self._publisher, self._log)
@@ -379,25 +366,3 @@ class Kernel:
         if self._shell.asker is None:
             raise NotImplementedError("this request does not allow input()")
         return self._control.ask(self._shell.asker, prompt, password=password)
-
-
-def _scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
-    """The scheme to run: the file's, or "null" if that was asked for and the key is empty."""
-    asked, said = options.scheme, info.signature_scheme
-    if asked == registry.NULL and not info.key:
-        return registry.NULL
-    if asked is not None and asked != said:
-        raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
-    return said
-
-
-def _remembers(name: str, options: Options) -> bool:
-    return options.guards and name.startswith(PREFIX)
-
-
-def _history_file(options: Options) -> Path | None:
-    if options.history_file == "off":
-        return None
-    if options.history_file is not None:
-        return Path(options.history_file)
-    return connection.data_dir() / "minikernel" / "history.sqlite"

@@ -1,0 +1,60 @@
+"""How to run a kernel, and what follows from it and from the connection file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from minikernel.auth import registry
+from minikernel.auth.jupyter_hmac import PREFIX
+from minikernel.errors import ConfigError
+from minikernel.transport import connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to run a kernel."""
+
+    connection_file: str | None = None  # None: write one, and print its path
+    scheme: str | None = None  # None: what the connection file says
+    guards: bool = True  # channel-hmac, section 8; off: the bare specification
+    max_age: float | None = None  # seconds that a signed date may be old; None: any
+    history_file: str | None = None  # None: the default place; "off": memory only
+    transport: str = "tcp"  # of a file that we write
+    ip: str = "127.0.0.1"  # of a file that we write
+
+
+def parent() -> int | None:
+    """The process whose end is to be ours (JPY_PARENT_PID, set by jupyter_client); None: nobody's.
+
+    A launcher may stand between; but if we belong to init already, our parent has gone.
+    """
+    launcher = os.environ.get("JPY_PARENT_PID")
+    if launcher is None:
+        return None
+    return int(launcher) if os.getppid() == 1 and launcher.isdigit() else os.getppid()
+
+
+def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
+    """The scheme to run: the file's, or "null" if that was asked for and the key is empty."""
+    asked, said = options.scheme, info.signature_scheme
+    if asked == registry.NULL and not info.key:
+        return registry.NULL
+    if asked is not None and asked != said:
+        raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
+    return said
+
+
+def remembers(name: str, options: Options) -> bool:
+    """Whether replays are remembered: other schemes have counters, or nothing."""
+    return options.guards and name.startswith(PREFIX)
+
+
+def history_file(options: Options) -> Path | None:
+    """Where cells are remembered; None: in memory only."""
+    if options.history_file == "off":
+        return None
+    if options.history_file is not None:
+        return Path(options.history_file)
+    return connection.data_dir() / "minikernel" / "history.sqlite"
