@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -62,9 +63,11 @@ def run(args: argparse.Namespace) -> int:
         hint = "" if _for_user(args) else "; --user needs no rights"
         raise ConfigError(f"can't write {str(target)!r}: {error.strerror}{hint}") from None
     print(f'installed "{spec["display_name"]}" in {target}')
-    print(f"start it: jupyter console --kernel {name}, or choose it in JupyterLab")
+    print(f"choose it in JupyterLab, or start it: jupyter console --kernel {name}")
     if args.prefix:
-        print(f"if Jupyter doesn't list it: export JUPYTER_PATH={target.parent.parent}")
+        print(
+            f"if Jupyter doesn't list it: export JUPYTER_PATH={shlex.quote(str(target.parent.parent))}"
+        )
     return 0
 
 

@@ -59,7 +59,7 @@ class KernelSockets:
             self._bind(info)
         except zmq.ZMQError as error:
             self.abandon()
-            raise ConfigError(f"can't listen on {info.transport}://{info.ip}: {error}") from None
+            raise ConfigError(f"can't listen: {error}") from None
 
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
         router = self._socket(zmq.ROUTER, channel)
