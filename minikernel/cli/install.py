@@ -65,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     print(f'installed "{spec["display_name"]}" in {target}')
     print(f"choose it in JupyterLab, or start it: jupyter console --kernel {name}")
     if args.prefix:
-        print(
-            f"if Jupyter doesn't list it: export JUPYTER_PATH={shlex.quote(str(target.parent.parent))}"
-        )
+        path = shlex.quote(str(target.parent.parent))
+        print(f"if Jupyter doesn't list it: export JUPYTER_PATH={path}")
     return 0
 
 
