@@ -252,6 +252,7 @@ class Kernel:
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.signal(signals.NUDGE, lambda *_: None)
         signals.hold_over_forks()
 
     def _serve_plainly(self) -> None:
@@ -336,7 +337,10 @@ class Kernel:
 
         Again and again: a signal just before a system call that blocks is not noticed by it.
         """
-        self._stopping = self._stopping or bytes([signal.SIGTERM]) in caught
+        if signal.SIGINT in caught:
+            self._leaving.wait(NUDGE)
+            signal.pthread_kill(self._main, signals.NUDGE)
+        self._stopping = self._stopping or signal.SIGTERM in caught
         deadline = time.monotonic() + GRACE
         while self._stopping and not self._leaving.wait(NUDGE):
             if time.monotonic() > deadline:

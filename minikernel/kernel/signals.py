@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
+# A signal that comes just before a system call that blocks is not noticed by it. This one, a little
+# later, ends the call's wait: Python then runs the handler of the other, and goes on with the call.
+NUDGE = signal.SIGURG
 HELD = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -31,4 +34,5 @@ def _in_child() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(NUDGE, signal.SIG_DFL)
     release()
