@@ -41,8 +41,9 @@ examples:
   minikernel echo serve --key-file echo.key
   minikernel echo send --key-file echo.key --text "Hello World"
 
-The key never stands on the command line, where others can read it. Only the client proves that it
-holds the key, only once, and what follows is neither signed nor encrypted.
+The key never stands on the command line, where others can read it. Only the
+client proves that it holds the key, only once, and what follows is neither
+signed nor encrypted.
 """
 
 

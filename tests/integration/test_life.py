@@ -84,7 +84,7 @@ def test_sigint_between_cells_is_nothing(start_kernel: Any, connect: Any) -> Non
         "import time\ntime.sleep(600)",
         "import asyncio\nawait asyncio.sleep(600)",
         "import asyncio\nawait asyncio.sleep(0)\nwhile True: pass",
-        "import os\nos.system('echo; sleep 600')",
+        "import os\nos.system('echo; exec sleep 600')",
         "input()",
         "while True: print('x', flush=True)",
         "import threading\nthreading.Event().wait()",
