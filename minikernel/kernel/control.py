@@ -146,6 +146,7 @@ class Control:
 
     def _woken(self) -> None:
         signals = os.read(self._wake_read, 4096)
+        self._publisher.welcome()  # those that did not have their turn yet
         while self._questions:
             question = self._questions.popleft()
             if not question.answered.is_set():
