@@ -8,6 +8,7 @@ import time
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.auth.scheme import Address
 from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS
@@ -15,6 +16,7 @@ from minikernel.wire.message import HeaderFactory
 
 COUNT = 50_000
 KEY = SecretKey(b"k" * 64)
+KERNEL = Address(())
 
 
 def end(role: Role, session: str, guards: Guards) -> ChannelEnd:
@@ -30,7 +32,10 @@ def main() -> None:
         client = end(Role.CLIENT, "client", BARE)
         kernel = end(Role.KERNEL, "kernel", guards)
         began = time.perf_counter()
-        messages = [client.send(b"execute_request", {"code": "pass"}) for _ in range(COUNT)]
+        messages = [
+            client.seal(client.compose(b"execute_request", {"code": "pass"}), KERNEL) or []
+            for _ in range(COUNT)
+        ]
         sent = time.perf_counter()
         for frames in messages:
             kernel.receive(frames)

@@ -15,6 +15,7 @@
     |   +-- ChallengeError        a challenge that failed, that nobody asked for, or is not granted
     |   +-- ContentError          authentic, but not what the protocol allows to say
     |       +-- Stale             the signed date is too old
+    |       +-- PermissionDenied  the client has not the right
     |       +-- TooManySessions   there is no place for one more client
     +-- ConfigError               a key, connection file or option that is refused
     +-- KernelDied                the kernel's process ended while an answer was awaited
@@ -25,7 +26,7 @@ Each RemoteProtocolError has a ``reason``: the word that ledgers count it by.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MinikernelError(Exception):
@@ -120,16 +121,29 @@ class ContentError(RemoteProtocolError):
         header: that header as strict JSON, the reply's parent_header.
     """
 
+    peer: Any = None  # auth.scheme.Peer, who said it
+
     def __init__(self, text: str, *, msg_type: object = None, header: bytes = b"") -> None:
         super().__init__(text)
         self.msg_type = msg_type
         self.header = header
+
+    @property
+    def ename(self) -> str:
+        """What the error reply calls it."""
+        return type(self).__name__
 
 
 class Stale(ContentError):  # noqa: N818
     """The signed date is older than the option max_age allows."""
 
     reason = "stale"
+
+
+class PermissionDenied(ContentError):  # noqa: N818
+    """The client has not the right to say this (channel-hmac, section 2)."""
+
+    ename = "PermissionError"  # the specification's word
 
 
 class TooManySessions(ContentError):  # noqa: N818

@@ -26,7 +26,7 @@ from minikernel.auth.channel_hmac_frames import (
 from minikernel.auth.channel_hmac_keys import Direction, SessionKeys
 from minikernel.auth.channel_hmac_line import Line
 from minikernel.auth.counter import Counter
-from minikernel.auth.scheme import Peer
+from minikernel.auth.scheme import Address
 from minikernel.errors import (
     BadSignature,
     ChallengeError,
@@ -196,7 +196,7 @@ class ClientEnd:
 
     def open(
         self, channel: Channel, auth: bytes, frames: Sequence[bytes], route: Sequence[bytes]
-    ) -> Peer:
+    ) -> Address:
         """The session in which a kernel sent these frames (section 5, steps 2 to 6).
 
         Args:
@@ -215,11 +215,11 @@ class ClientEnd:
         received = parse_tagged(auth, Type.DATA, channel)
         session = self._find(received.session)
         session.open(channel, received, frames)
-        return Peer(session.id.hex(), tuple(route))
+        return Address(tuple(route), session.id.hex())
 
     def _open_publication(
         self, auth: bytes, frames: Sequence[bytes], route: Sequence[bytes]
-    ) -> Peer:
+    ) -> Address:
         received = parse_publication(auth)
         if len(route) != 1:
             raise FramingError("not one topic")
@@ -230,7 +230,7 @@ class ClientEnd:
             tag = received.tag_for(session.id)
             if tag is not None:
                 session.open_publication(received, tag, route[0], frames)
-                return Peer(session.id.hex(), tuple(route))
+                return Address(tuple(route), session.id.hex())
         raise NoTag("not signed for us")
 
     def pong(self, auth: bytes) -> int:

@@ -37,6 +37,7 @@ from minikernel.auth.channel_hmac_hello import Doorkeeper
 from minikernel.auth.channel_hmac_keys import Master
 from minikernel.auth.channel_hmac_sessions import Places, Session, SessionTable
 from minikernel.auth.counter import Numbering
+from minikernel.auth.scheme import Sealed
 from minikernel.errors import (
     ContentError,
     FramingError,
@@ -47,13 +48,11 @@ from minikernel.errors import (
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from minikernel.auth.channel_hmac_line import Line, Route
     from minikernel.auth.channel_hmac_sessions import Account
     from minikernel.auth.keys import SecretKey
-
-NAME = "channel-hmac-sha256"
 
 
 class ClientPeer(NamedTuple):
@@ -65,13 +64,6 @@ class ClientPeer(NamedTuple):
     rights: int
     admitted: bool  # False: no place is free, and it gets no answer but to bind_request
     handle: Session
-
-
-class Sealed(NamedTuple):
-    """What goes before the frames of a message to a client."""
-
-    route: Route
-    auth: bytes
 
 
 class KernelEnd:
@@ -86,8 +78,6 @@ class KernelEnd:
     Raises:
         ConfigError: the key is too short.
     """
-
-    name = NAME
 
     def __init__(
         self,
@@ -321,18 +311,18 @@ class KernelEnd:
             session.heard = now
             return line.tagged(Type.PONG, received.counter)
 
-    def expire(self, now: float, busy: Iterable[ClientPeer] = ()) -> list[str]:
+    def expire(self, now: float) -> list[str]:
         """Drop the sessions that nobody confirmed or used (section 3); call it now and then.
+
+        Not while any request is queued or running: its session must stay.
 
         Args:
             now: seconds of a monotonic clock.
-            busy: who sent the requests that are queued or running.
 
         Returns:
             The ids of those that were confirmed.
         """
-        kept = {peer.handle.heir or peer.handle for peer in busy}
-        idle = [s for s in self._table if s not in kept and self._table.is_idle(s, now)]
+        idle = [s for s in self._table if self._table.is_idle(s, now)]
         stale = [s for s in self._table if self._table.is_stale(s, now)]
         for session in (*idle, *stale):
             self._close(session)

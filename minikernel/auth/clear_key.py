@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING
 
 from minikernel.auth.hkdf import extract
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.scheme import Peer
+from minikernel.auth.scheme import KeyScheme
 from minikernel.errors import BadSignature, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minikernel.wire.channels import Channel
-
 SALT = b"minikernel clear-key 1"
 
 
-class ClearKey:
+class ClearKey(KeyScheme):
     """Takes a message for authentic if it brings the key.
 
     Args:
@@ -41,22 +39,15 @@ class ClearKey:
             raise ConfigError("the connection file has an empty key: put a random one in")
         self._sent = SecretKey(hexlify(extract(SALT, key.reveal())))
 
-    def seal(self, channel: Channel, frames: Sequence[bytes], to: Sequence[bytes]) -> bytes:  # noqa: ARG002 - not covered by this scheme
+    def sign(self, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002 - not covered by this scheme
         """The derived key in hex, the same on every message."""
         return self._sent.reveal()
 
-    def open(
-        self,
-        channel: Channel,  # noqa: ARG002 - not covered by this scheme
-        signature: bytes,
-        frames: Sequence[bytes],  # noqa: ARG002 - likewise
-        route: Sequence[bytes],
-    ) -> Peer:
-        """Somebody who holds the key, or has heard it.
+    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:  # noqa: ARG002 - likewise
+        """See that somebody sent it who holds the key, or has heard it.
 
         Raises:
             BadSignature: it is not the key.
         """
         if not hmac.compare_digest(self._sent.reveal(), signature):
             raise BadSignature("the key does not match")
-        return Peer(None, tuple(route))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from minikernel.auth.hkdf import extract
 from minikernel.auth.replay_memory import DIGEST_LENGTH, ReplayMemory
-from minikernel.auth.scheme import Peer
+from minikernel.auth.scheme import KeyScheme
 from minikernel.errors import BadSignature, ConfigError
 from minikernel.wire.frames import JSON_FRAMES
 
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minikernel.auth.keys import SecretKey
-    from minikernel.wire.channels import Channel
 
 PREFIX = "hmac-"
 HASHES = frozenset(h for h in hashlib.algorithms_guaranteed if not h.startswith("shake"))
 
 
-class JupyterHmac:
+class JupyterHmac(KeyScheme):
     """Signs and verifies with the key of a connection file.
 
     Args:
@@ -51,18 +50,12 @@ class JupyterHmac:
         self._keyed = hmac.new(key.reveal(), digestmod=_hash_of(name))  # copied for each message
         self._memory = memory
 
-    def seal(self, channel: Channel, frames: Sequence[bytes], to: Sequence[bytes]) -> bytes:  # noqa: ARG002 - not covered by this scheme
+    def sign(self, frames: Sequence[bytes]) -> bytes:
         """The HMAC in hex."""
         return hexlify(self._digest(frames))
 
-    def open(
-        self,
-        channel: Channel,  # noqa: ARG002 - not covered by this scheme
-        signature: bytes,
-        frames: Sequence[bytes],
-        route: Sequence[bytes],
-    ) -> Peer:
-        """A holder of the key.
+    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:
+        """See that a holder of the key sent these frames, and not before.
 
         What is remembered is our own digest and not the peer's frame, of which there could be
         several spellings.
@@ -76,7 +69,6 @@ class JupyterHmac:
             raise BadSignature("the signature does not match")
         if self._memory is not None:
             self._memory.admit(digest[:DIGEST_LENGTH])
-        return Peer(None, tuple(route))
 
     def _digest(self, frames: Sequence[bytes]) -> bytes:
         mac = self._keyed.copy()

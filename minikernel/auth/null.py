@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minikernel.auth.scheme import Peer
+from minikernel.auth.scheme import KeyScheme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minikernel.wire.channels import Channel
 
-
-class Null:
+class Null(KeyScheme):
     """Takes every message for authentic."""
 
     name = "null"
 
-    def seal(self, channel: Channel, frames: Sequence[bytes], to: Sequence[bytes]) -> bytes:  # noqa: ARG002 - the seam's signature
+    def sign(self, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002 - nothing is covered
         """Nothing."""
         return b""
 
-    def open(
-        self,
-        channel: Channel,  # noqa: ARG002
-        signature: bytes,  # noqa: ARG002
-        frames: Sequence[bytes],  # noqa: ARG002
-        route: Sequence[bytes],
-    ) -> Peer:
-        """Anybody."""
-        return Peer(None, tuple(route))
+    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:
+        """Anybody may say anything."""

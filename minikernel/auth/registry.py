@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NULL = "null"
 DEFAULT = "hmac-sha256"
+CHANNEL_HMAC = "channel-hmac-sha256"
+WITH_SESSIONS = frozenset({CHANNEL_HMAC})
 WEAK = frozenset({"hmac-md5", "hmac-sha1"})  # broken hashes; HMAC with them is not, yet
 
 
@@ -42,7 +44,7 @@ def is_stock(name: str) -> bool:
 
 
 def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Scheme:
-    """The scheme of this name.
+    """The scheme of this name, for schemes that are the same at both ends.
 
     Args:
         name: `signature_scheme` of the connection file, or "null".
@@ -54,6 +56,16 @@ def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Sch
     """
     factory = SCHEMES.get(PREFIX if name.startswith(PREFIX) else name)
     if factory is None:
-        known = ", ".join(sorted({*SCHEMES, DEFAULT} - {PREFIX}))
+        known = ", ".join(sorted({*SCHEMES, DEFAULT, *WITH_SESSIONS} - {PREFIX}))
         raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
     return factory(key, name, memory)
+
+
+def check(name: str, key: SecretKey) -> None:
+    """See that a kernel could run this scheme with this key. Raises ConfigError."""
+    if name in WITH_SESSIONS:
+        from minikernel.auth.channel_hmac_keys import Master  # noqa: PLC0415 - few kernels need it
+
+        Master(key)
+    else:
+        create(name, key)

@@ -8,6 +8,7 @@ import math
 from minikernel.kernel.options import Options
 from minikernel.kernel.service import run as run_kernel
 
+MAX_SESSIONS = 1024  # that one PUBLISH has room for
 EPILOG = """\
 examples:
   minikernel run                    a kernel for whoever may read its file
@@ -29,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--scheme",
         metavar="NAME",
-        help="who may talk: hmac-sha256 (default), hmac-HASH, clear-key, null",
+        help="who may talk: hmac-sha256 (default), hmac-HASH, clear-key, channel-hmac-sha256, null",
     )
     add(
         "--guards",
@@ -42,6 +43,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         metavar="SECONDS",
         help="refuse messages with an older date (default: any date is taken)",
+    )
+    add(
+        "--sessions",
+        type=_sessions,
+        default=32,
+        metavar="N",
+        help="clients at most, under channel-hmac (default: 32)",
+    )
+    add(
+        "--refuse",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="an invitation that is not let in, under channel-hmac; may be repeated",
     )
     add("--history", metavar="FILE", help='sqlite file that remembers cells; "off": none')
     add(
@@ -61,11 +76,19 @@ def run(args: argparse.Namespace) -> int:
             scheme=args.scheme,
             guards=args.guards == "on",
             max_age=args.max_age,
+            sessions=args.sessions,
+            refuse=tuple(args.refuse),
             history_file=args.history,
             transport=args.transport,
             ip=args.ip,
         )
     )
+
+
+def _sessions(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SESSIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_SESSIONS}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from minikernel.auth.scheme import Address
 from minikernel.errors import LocalProtocolError, RemoteProtocolError
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Msg = dict[str, Any]  # a message as jupyter_client's users know it
 
 MESSAGE_CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
+KERNEL = Address(())
 NOT_ASKED = "not asked"
 OK = "ok"
 
@@ -83,14 +85,19 @@ class Verifier:
         """
         if os.getpid() != self._process:
             raise LocalProtocolError("this client belongs to the process that made it")
-        header = msg["header"]
-        frames = self._ends[channel].seal(
-            dumps(header),
-            msg["content"],
-            parent=dumps(msg["parent_header"]) if msg["parent_header"] else EMPTY,
-            metadata=msg["metadata"],
-            buffers=[_contiguous(buffer) for buffer in msg.get("buffers", ())],
+        header, end = msg["header"], self._ends[channel]
+        frames = end.seal(
+            end.frames_of(
+                dumps(header),
+                dumps(msg["parent_header"]) if msg["parent_header"] else EMPTY,
+                msg["metadata"],
+                msg["content"],
+                [_contiguous(buffer) for buffer in msg.get("buffers", ())],
+            ),
+            KERNEL,
         )
+        if frames is None:
+            raise LocalProtocolError("call wait_for_ready first")
         if channel in self._asked and header["msg_type"].endswith("_request"):
             self._asked[channel].add(header["msg_id"])
         self._tell(channel, "sent", header["msg_type"], frames, OK)

@@ -8,17 +8,19 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from minikernel.errors import RemoteProtocolError
+from minikernel.errors import TooManySessions
 from minikernel.kernel.dispatch import Effect
+from minikernel.kernel.port import Port
 from minikernel.transport.loops import Watch
-from minikernel.transport.sockets import receive_some, send
-from minikernel.wire.content import BUSY, IDLE, reply_type
-from minikernel.wire.frames import DELIMITER
+from minikernel.transport.sockets import receive_some
+from minikernel.wire.content import BUSY, IDLE, error, ok, reply_type
 from minikernel.wire.message import loads_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
+    from minikernel.auth.channel_hmac import KernelChannelHmac
+    from minikernel.auth.scheme import Peer
     from minikernel.kernel.dispatch import Dispatch
     from minikernel.kernel.publisher import Publisher
     from minikernel.kernel.refusals import Refusals
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from minikernel.transport.sockets import KernelSockets
     from minikernel.wire.message import Message
 
+BIND = "bind_request"
+NOT_ASKED = "not asked"  # how the ledger counts an answer to no question
 END_OF_FILE = "\x04"  # what jupyter_client and jupyter console answer to Ctrl-D
 
 
@@ -34,7 +38,7 @@ class Asker(NamedTuple):
     """Whose request runs, and so who may be asked for input."""
 
     session: str
-    identities: Sequence[bytes]
+    peer: Peer
     parent: bytes
 
 
@@ -44,7 +48,8 @@ class Question:
     def __init__(self, asker: Asker, frames: list[bytes]) -> None:
         self.asker = asker
         self.frames = frames
-        self.msg_id = loads_header(frames[frames.index(DELIMITER) + 2])[0].msg_id
+        self.msg_id = loads_header(frames[0])[0].msg_id
+        self.asked: str | None = None  # the session that was asked, in schemes that have them
         self.answered = threading.Event()
         self.value: str | None = None  # None: the client has gone
 
@@ -54,20 +59,33 @@ class Question:
         self.answered.set()
 
     def is_answered_by(self, message: Message) -> bool:
-        """Whether the reply is for this question (channel-hmac, section 8).
+        """Whether the reply is for this question (channel-hmac, sections 5 and 8).
 
-        jupyter_client's `input()` names no parent, JupyterLab does.
+        On the stock wire, jupyter_client's `input()` names no parent; JupyterLab does.
         """
+        if self.answered.is_set():
+            return False
         named = message.parent_header.get("msg_id")
-        return (
-            not self.answered.is_set()
-            and message.header.session == self.asker.session
-            and named in {None, self.msg_id}
-        )
+        if message.peer.session is None:
+            return message.header.session == self.asker.session and named in {None, self.msg_id}
+        return message.peer.session == self.asked and named == self.msg_id
 
 
 class Control:
-    """Owns the sockets of control and stdin."""
+    """Owns the sockets of control and stdin.
+
+    Args:
+        sockets: of the kernel.
+        control: its end of that channel.
+        stdin: likewise.
+        clients: the scheme, if it is one with sessions.
+        dispatch: answers.
+        publisher: of status messages.
+        refusals: counts and logs what is refused.
+        effects: called with what a request asks for.
+        on_wake: called with the numbers of signals that came.
+        on_tick: called once a second.
+    """
 
     def __init__(
         self,
@@ -75,6 +93,7 @@ class Control:
         control: ChannelEnd,
         stdin: ChannelEnd,
         *,
+        clients: KernelChannelHmac | None,
         dispatch: Dispatch,
         publisher: Publisher,
         refusals: Refusals,
@@ -82,12 +101,12 @@ class Control:
         on_wake: Callable[[bytes], None],
         on_tick: Callable[[], None],
     ) -> None:
-        self._sockets = sockets
-        self._control = control
-        self._stdin = stdin
+        self._subscriptions = sockets.subscriptions
+        self._control = Port(sockets.control, control, refusals)
+        self._stdin = Port(sockets.stdin, stdin, refusals)
+        self._clients = clients
         self._dispatch = dispatch
         self._publisher = publisher
-        self._refusals = refusals
         self._effects = effects
         self._on_wake = on_wake
         self._on_tick = on_tick
@@ -102,9 +121,9 @@ class Control:
     def run(self) -> None:
         """The thread's work, until `end`."""
         sources: dict[Source, Callable[[], None]] = {
-            self._sockets.control: self._receive_control,
-            self._sockets.stdin: self._receive_stdin,
-            self._sockets.subscriptions: self._publisher.welcome,
+            self._control.socket: self._receive_control,
+            self._stdin.socket: self._receive_stdin,
+            self._subscriptions: self._publisher.welcome,
             self._wake_read: self._woken,
         }
         Watch(sources, tick=self._on_tick).run(lambda: self._ended)
@@ -128,9 +147,7 @@ class Control:
         """
         content = {"prompt": prompt, "password": password}
         with self._asking:
-            frames = self._stdin.send(
-                b"input_request", content, parent=asker.parent, to=asker.identities
-            )
+            frames = self._stdin.end.compose(b"input_request", content, parent=asker.parent)
             question = Question(asker, frames)
             try:
                 self._questions.append(question)
@@ -151,45 +168,73 @@ class Control:
             question = self._questions.popleft()
             if not question.answered.is_set():
                 self._open = question
-                if not send(self._sockets.stdin, question.frames):
-                    question.answer(None)
+                self._put(question)
         self._on_wake(signals)
 
+    def _put(self, question: Question) -> None:
+        """Put a question to its client, or to the session that took over from it."""
+        if self._clients is not None:
+            question.asked = self._clients.current(question.asker.peer)
+        if not self._stdin.send(question.frames, question.asker.peer):
+            question.answer(None)
+
     def _receive_stdin(self) -> None:
-        for frames in receive_some(self._sockets.stdin):
-            try:
-                message = self._stdin.receive(frames)
-            except RemoteProtocolError as problem:
-                self._refuse(self._stdin, frames, problem)
+        for frames in receive_some(self._stdin.socket):
+            message = self._stdin.take(frames)
+            if message is None:
                 continue
-            question = self._open
-            if question is None or not question.is_answered_by(message):
-                self._stdin.refuse("not asked")
+            if message.header.msg_type == BIND:
+                self._reply(self._stdin, message, ok())
+                self._ask_again(message.peer)
+            elif self._open is None or not self._open.is_answered_by(message):
+                self._stdin.end.refuse(NOT_ASKED)
             else:
-                self._open = None
+                question, self._open = self._open, None
                 question.answer(message.content.value)
 
+    def _ask_again(self, peer: Peer) -> None:
+        """A client has shaken hands again: its new session can be asked what the old one was."""
+        question = self._open
+        if question is None or question.answered.is_set() or self._clients is None:
+            return
+        if question.asked != peer.session == self._clients.current(question.asker.peer):
+            self._put(question)
+
     def _receive_control(self) -> None:
-        for frames in receive_some(self._sockets.control):
-            try:
-                message = self._control.receive(frames)
-            except RemoteProtocolError as problem:
-                self._refuse(self._control, frames, problem)
+        for frames in receive_some(self._control.socket):
+            message = self._control.take(frames)
+            if message is None:
+                continue
+            if message.header.msg_type == BIND and self._clients is not None:
+                self._bind(self._clients, message)
             else:
                 self._answer(message)
 
-    def _refuse(self, end: ChannelEnd, frames: list[bytes], problem: RemoteProtocolError) -> None:
-        socket = self._sockets.control if end is self._control else self._sockets.stdin
-        self._refusals.refuse(end, frames, problem, lambda reply: send(socket, reply))
+    def _bind(self, clients: KernelChannelHmac, message: Message) -> None:
+        """Give a client its place, perhaps that of an older session of its own."""
+        peer = message.peer
+        try:
+            content = clients.bind(peer, message.content.replaces)
+        except TooManySessions as problem:
+            self._control.end.refuse(problem.reason)
+            self._reply(self._control, message, error(problem.ename, str(problem)))
+            return
+        self._reply(self._control, message, content)
+        if clients.observes(peer):
+            self._publisher.welcome_client()
 
     def _answer(self, message: Message) -> None:
         parent = message.header_frame
         self._publisher.status(BUSY, parent)
         content, effect = self._dispatch.answer(message)
-        reply = reply_type(message.header.msg_type)
-        frames = self._control.send(reply, content, parent=parent, to=message.identities)
-        send(self._sockets.control, frames)
+        self._reply(self._control, message, content)
         if effect is Effect.STOP:
+            reply = reply_type(message.header.msg_type)
             self._publisher.publish(reply, content, parent=parent)
         self._publisher.status(IDLE, parent)
         self._effects(effect)
+
+    def _reply(self, port: Port, message: Message, content: Mapping[str, object]) -> None:
+        msg_type = reply_type(message.header.msg_type)
+        frames = port.end.compose(msg_type, content, parent=message.header_frame)
+        port.send(frames, message.peer)

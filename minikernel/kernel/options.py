@@ -20,6 +20,8 @@ class Options:
     scheme: str | None = None  # None: what the connection file says
     guards: bool = True  # channel-hmac, section 8; off: the bare specification
     max_age: float | None = None  # seconds that a signed date may be old; None: any
+    sessions: int = 32  # at most, where the scheme has sessions
+    refuse: tuple[str, ...] = ()  # ids of invitations that are not let in
     history_file: str | None = None  # None: the default place; "off": memory only
     transport: str = "tcp"  # of a file that we write
     ip: str = "127.0.0.1"  # of a file that we write
@@ -43,6 +45,8 @@ def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
         return registry.NULL
     if asked is not None and asked != said:
         raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
+    if said in registry.WITH_SESSIONS and not options.guards:
+        raise ConfigError(f"{said} has no guards that could be off: leave out --guards")
     return said
 
 

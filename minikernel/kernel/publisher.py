@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from minikernel.auth.scheme import Address
 from minikernel.transport.sockets import BURST, receive_nowait, send
 from minikernel.wire.content import BUSY
 from minikernel.wire.message import EMPTY, dumps, loads_dict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _Message = tuple[bytes, bytes, bytes, "Mapping[str, Any] | None", "Sequence[bytes]"]
 SUBSCRIBE = b"\x01"
+WELCOME = b"iopub_welcome"
 FEW = 4  # subscribers that a cell's output may stop for
 FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
@@ -29,6 +31,7 @@ class Publisher:
     Args:
         sockets: of the kernel.
         end: of iopub.
+        greets: whether a subscription is answered by an iopub_welcome (JEP 65).
         on_deferred: called in the main thread, after a message is out, if an interrupt came
             while it was being sent.
         on_more: called if there are more subscribers to greet than one turn allows.
@@ -39,6 +42,7 @@ class Publisher:
         sockets: KernelSockets,
         end: ChannelEnd,
         *,
+        greets: bool,
         on_deferred: Callable[[], None],
         on_more: Callable[[], None],
     ) -> None:
@@ -47,6 +51,7 @@ class Publisher:
         self._subscribed = threading.Event()
         self._sockets = sockets
         self._end = end
+        self._greets = greets
         self._on_deferred = on_deferred
         self._on_more = on_more
         self._main = threading.get_ident()
@@ -103,10 +108,15 @@ class Publisher:
         metadata: Mapping[str, Any] | None,
         buffers: Sequence[bytes],
     ) -> None:
-        frames = self._end.send(
-            msg_type, content, parent=parent, metadata=metadata, buffers=buffers, to=(msg_type,)
+        frames = self._end.compose(
+            msg_type, content, parent=parent, metadata=metadata, buffers=buffers
         )
-        send(self._sockets.iopub, frames)
+        self._hand_over(frames, msg_type)
+
+    def _hand_over(self, frames: list[bytes], topic: bytes) -> None:
+        sealed = self._end.seal(frames, Address((topic,)))
+        if sealed is not None:
+            send(self._sockets.iopub, sealed)
 
     def defer_interrupt(self) -> None:
         """Note that an interrupt came when the main thread could not be interrupted."""
@@ -146,11 +156,16 @@ class Publisher:
                 return False
             event = frames[0]
             if len(frames) == 1 and event.startswith(SUBSCRIBE):
-                topic = event.removeprefix(SUBSCRIBE)
-                content = {"subscription": topic.decode("utf-8", "replace")}
-                send(self._sockets.iopub, self._end.send(b"iopub_welcome", content, to=(topic,)))
+                if self._greets:
+                    topic = event.removeprefix(SUBSCRIBE)
+                    content = {"subscription": topic.decode("utf-8", "replace")}
+                    self._hand_over(self._end.compose(WELCOME, content), topic)
                 self._subscribed.set()
         return True
+
+    def welcome_client(self) -> None:
+        """Greet a client that has bound itself (channel-hmac, section 3)."""
+        self.publish(WELCOME, {"subscription": ""}, parent=EMPTY)
 
     def status(self, state: bytes, parent: bytes) -> None:
         """Publish a status; `state` is its content."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING
 from minikernel.errors import ContentError
 from minikernel.kernel.dispatch import error_reply
 from minikernel.wire.content import BUSY, IDLE
-from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from minikernel.errors import RemoteProtocolError
+    from minikernel.kernel.dispatch import ErrorReply
     from minikernel.kernel.publisher import Publisher
     from minikernel.protocol.end import ChannelEnd
 
@@ -61,20 +62,18 @@ class Refusals:
         self._publisher = publisher
         self._log = log
 
-    def refuse(
-        self,
-        end: ChannelEnd,
-        frames: list[bytes],
-        problem: RemoteProtocolError,
-        send: Callable[[list[bytes]], object],
-    ) -> None:
-        """Answer an authentic request with an error, anything else with silence."""
+    def note(self, end: ChannelEnd, problem: RemoteProtocolError) -> ErrorReply | None:
+        """Log a refusal; how to answer it, if it was an authentic request."""
         total = sum(end.tally.rejected.values())
         self._log.line(f"{end.channel.value}: refused, {problem.reason}; {total} so far")
-        reply = error_reply(problem) if isinstance(problem, ContentError) else None
-        if reply is None:
+        return error_reply(problem) if isinstance(problem, ContentError) else None
+
+    @contextlib.contextmanager
+    def around(self, reply: ErrorReply) -> Iterator[None]:
+        """Publishes busy and idle around an error reply, unless the client may not know."""
+        if reply.quiet:
+            yield
             return
         self._publisher.status(BUSY, reply.parent)
-        to = frames[: frames.index(DELIMITER)]
-        send(end.send(reply.msg_type, reply.content, parent=reply.parent, to=to))
+        yield
         self._publisher.status(IDLE, reply.parent)

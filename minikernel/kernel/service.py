@@ -31,6 +31,7 @@ from minikernel.kernel.refusals import Log, Refusals
 from minikernel.kernel.shell import Shell
 from minikernel.kernel.streams import Streams
 from minikernel.protocol.end import BARE, ChannelEnd, Guards
+from minikernel.protocol.heartbeat import HeartbeatEnd
 from minikernel.transport import connection
 from minikernel.transport.loops import start_thread
 from minikernel.transport.ring_file import SUFFIX, RingFile, remove_orphans
@@ -40,9 +41,10 @@ from minikernel.wire.content import REQUESTS, STARTING
 from minikernel.wire.message import EMPTY, HeaderFactory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from types import FrameType
 
+    from minikernel.auth.channel_hmac import KernelChannelHmac
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.scheme import Scheme
 
@@ -101,6 +103,20 @@ def _connection_file(options: Options) -> tuple[Path, bool]:
     return path, True
 
 
+def _clients(name: str, key: SecretKey, options: Options) -> KernelChannelHmac | None:
+    if name not in registry.WITH_SESSIONS:
+        return None
+    from minikernel.auth.channel_hmac import KernelChannelHmac  # noqa: PLC0415 - few kernels need it
+    from minikernel.auth.channel_hmac_kernel import KernelEnd  # noqa: PLC0415 - likewise
+    from minikernel.auth.channel_hmac_sessions import Places  # noqa: PLC0415 - likewise
+
+    places = Places(sessions=options.sessions, invited=min(16, options.sessions))
+    end = KernelEnd(key, entropy=os.urandom, places=places, refuse=options.refuse)
+    clients = KernelChannelHmac(end, time.monotonic)
+    os.register_at_fork(after_in_child=clients.forget)
+    return clients
+
+
 def _now() -> bytes:
     return msgspec.json.encode(datetime.now(timezone.utc))
 
@@ -120,7 +136,7 @@ class Kernel:
     def __init__(self, path: Path, options: Options, remove: Callable[[], None]) -> None:
         info, fields = connection.read(path)
         name = scheme_name(info, options)
-        registry.create(name, info.secret)  # refuse a wrong scheme or key before binding
+        registry.check(name, info.secret)  # refuse a wrong scheme or key before binding
         exposed = connection.readable_by_others(path)
         if exposed and not registry.is_stock(name):
             raise ConfigError(f"connection file {str(path)!r}: others can read it, chmod 600 it")
@@ -133,7 +149,7 @@ class Kernel:
         self._pid = os.getpid()
         self._history_problem: str | None = None
         self._orphans: Path | None = path.parent
-        self._sockets = KernelSockets(info)
+        self._sockets = KernelSockets(info, handover=name not in registry.WITH_SESSIONS)
         try:
             ports = {name: getattr(info, name) for name in connection.PORTS.values()}
             if any(fields[name] != port for name, port in ports.items()):
@@ -145,11 +161,13 @@ class Kernel:
             )
             self._log = Log(lambda: self._streams.terminal)
             memory = self._open_memory(path, info.secret) if remembers(name, options) else None
-            ends = self._make_ends(info, registry.create(name, info.secret, memory), options)
+            self._clients = _clients(name, info.secret, options)
+            scheme = self._clients or registry.create(name, info.secret, memory)
+            ends = self._make_ends(info, scheme, options)
         except BaseException:
             self._sockets.abandon()
             raise
-        self._wire_up(ends, ports, options)
+        self._wire_up(ends, ports, options, scheme.gaps)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:
@@ -180,8 +198,13 @@ class Kernel:
     def _make_ends(
         self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
     ) -> dict[Channel, ChannelEnd]:
-        session = kernel_session_id(info.secret) if info.key else os.urandom(16).hex()
-        guards = Guards(own_session=session, max_age=options.max_age) if options.guards else BARE
+        stock = info.key and registry.is_stock(scheme.name)
+        session = kernel_session_id(info.secret) if stock else os.urandom(16).hex()
+        guards = BARE
+        if options.guards:
+            guards = Guards(own_session=session, max_age=options.max_age)
+        if self._clients is not None:  # it covers buffers, and a direction has keys of its own
+            guards = Guards(buffers=False, max_age=options.max_age)
         headers = HeaderFactory(session, os.urandom(4).hex(), os.environ.get("USER", ""), _now)
         return {
             channel: ChannelEnd(
@@ -197,11 +220,16 @@ class Kernel:
         }
 
     def _wire_up(
-        self, ends: dict[Channel, ChannelEnd], ports: dict[str, int], options: Options
+        self,
+        ends: dict[Channel, ChannelEnd],
+        ports: dict[str, int],
+        options: Options,
+        gaps: Mapping[Channel, int],
     ) -> None:
         self._publisher = Publisher(
             self._sockets,
             ends[Channel.IOPUB],
+            greets=self._clients is None,
             on_deferred=lambda: self._engine.interrupted(),  # noqa: PLW0108 - made later
             on_more=lambda: self._control.wake(),  # noqa: PLW0108 - likewise
         )
@@ -210,12 +238,16 @@ class Kernel:
             Frontend(self._publisher, self._streams.flush, self._ask),
             history_file=history_file(options),
         )
-        dispatch = Dispatch(self._engine.info, ports, ends.values())
+        self._heartbeat = None if self._clients is None else HeartbeatEnd(self._clients.pong)
+        counting: list[ChannelEnd | HeartbeatEnd] = [*ends.values()]
+        counting += [self._heartbeat] if self._heartbeat is not None else []
+        dispatch = Dispatch(self._engine.info, ports, counting, gaps)
         refusals = Refusals(self._publisher, self._log)
         self._control = Control(
             self._sockets,
             ends[Channel.CONTROL],
             ends[Channel.STDIN],
+            clients=self._clients,
             dispatch=dispatch,
             publisher=self._publisher,
             refusals=refusals,
@@ -238,12 +270,18 @@ class Kernel:
     def serve(self) -> None:
         """Answer requests until told to end."""
         self._streams.start()
-        start_thread("minikernel heartbeat", self._sockets.echo_heartbeats)
+        start_thread("minikernel heartbeat", self._answer_heartbeats)
         self._control_thread = start_thread("minikernel control", self._control.run)
         self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
         signals.release()
         self._serve_plainly()
+
+    def _answer_heartbeats(self) -> None:
+        if self._heartbeat is None:
+            self._sockets.echo_heartbeats()
+        else:
+            self._sockets.answer_heartbeats(self._heartbeat.answer)
 
     def catch_signals(self) -> None:
         """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""
@@ -358,6 +396,8 @@ class Kernel:
         if self._engine.history_problem != self._history_problem:
             self._history_problem = self._engine.history_problem
             self._log.line(f"the history is kept in RAM only: {self._history_problem}")
+        if self._clients is not None and not self._shell.busy:
+            self._clients.expire()
         if self._orphans is not None:
             remove_orphans(self._orphans)
             self._orphans = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from minikernel.errors import RemoteProtocolError
 from minikernel.kernel.control import Asker
 from minikernel.kernel.dispatch import Answer, Effect
-from minikernel.transport.sockets import REQUEST_QUEUE, receive, receive_nowait, send
+from minikernel.kernel.port import Port
+from minikernel.transport.sockets import REQUEST_QUEUE, receive, receive_nowait
 from minikernel.wire.channels import COMMS
 from minikernel.wire.content import BUSY, IDLE, error, ok, reply_type
 from minikernel.wire.message import dumps
@@ -58,13 +59,11 @@ class Shell:
         effects: Callable[[Effect], None],
     ) -> None:
         self.asker: Asker | None = None  # None: the running request does not allow stdin
-        self.sending = False  # half a multipart message would garble the next one
-        self._socket = sockets.shell
-        self._end = end
+        self.busy = False  # with a request, or some that are queued
+        self._port = Port(sockets.shell, end, refusals)
         self._engine = engine
         self._dispatch = dispatch
         self._publisher = publisher
-        self._refusals = refusals
         self._streams = streams
         self._comms = comms
         self._effects = effects
@@ -79,21 +78,28 @@ class Shell:
     @property
     def descriptor(self) -> int:
         """Becomes readable when something has happened to the socket."""
-        return self._socket.fileno()
+        return self._port.socket.fileno()
+
+    @property
+    def sending(self) -> bool:
+        """Whether a message is half sent."""
+        return self._port.sending
 
     def wait(self) -> list[bytes]:
         """The frames of the next message."""
-        return receive(self._socket)
+        return receive(self._port.socket)
 
     def next(self) -> list[bytes] | None:
         """The frames of the next message if one has come."""
-        return receive_nowait(self._socket)
+        return receive_nowait(self._port.socket)
 
     async def handle(self, frames: list[bytes]) -> None:
         """Verify one message and do what it asks."""
-        message = self._verify(frames)
+        message = self._port.take(frames)
         if message is not None:
+            self.busy = True
             await self._perform(message)
+            self.busy = False
 
     async def _perform(self, message: Message) -> None:
         msg_type = message.header.msg_type
@@ -112,37 +118,20 @@ class Shell:
         if self._publisher.forked:
             os._exit(0)  # a child that user code forked off, and left
 
-    def _verify(self, frames: list[bytes]) -> Message | None:
-        try:
-            return self._end.receive(frames)
-        except RemoteProtocolError as problem:
-            self._refusals.refuse(self._end, frames, problem, self._send)
-            return None
-
-    def _send(self, frames: list[bytes]) -> None:
-        self.sending = True
-        try:
-            send(self._socket, frames)
-        finally:
-            self.sending = False
-
     def _reply(self, message: Message, content: Mapping[str, Any] | bytes) -> None:
-        msg_type = reply_type(message.header.msg_type)
-        parent, to = message.header_frame, message.identities
+        compose = partial(self._port.end.compose, reply_type(message.header.msg_type))
         try:
-            frames = self._end.send(msg_type, content, parent=parent, to=to)
+            frames = compose(content, parent=message.header_frame)
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects, in a payload or user expression
-            frames = self._end.send(msg_type, _failure(problem), parent=parent, to=to)
-        self._send(frames)
+            frames = compose(_failure(problem), parent=message.header_frame)
+        self._port.send(frames, message.peer)
 
     async def _execute(self, message: Message) -> None:
         request: ExecuteRequest = message.content
         engine, parent = self._engine, message.header_frame
         self._publisher.parent = parent
         self.asker = (
-            Asker(message.header.session, message.identities, parent)
-            if request.allow_stdin
-            else None
+            Asker(message.header.session, message.peer, parent) if request.allow_stdin else None
         )
         blank = not request.code or request.code.isspace()
         counted = request.store_history and not request.silent and not blank
@@ -183,9 +172,9 @@ class Shell:
         """The messages that wait; behind a full queue there may be more on their way."""
         queued: list[Message] = []
         for turn in range(MOST_ABORTED):
-            if not self._socket.poll(MOMENT if turn > REQUEST_QUEUE // 2 else 0):
+            if not self._port.socket.poll(MOMENT if turn > REQUEST_QUEUE // 2 else 0):
                 break
-            message = self._verify(self.wait())
+            message = self._port.take(self.wait())
             if message is not None:
                 queued.append(message)
         return queued

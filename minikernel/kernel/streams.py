@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import sys
 import threading
 from functools import partial
@@ -26,6 +25,7 @@ from minikernel.kernel.descriptors import (
     replace_stdin,
 )
 from minikernel.kernel.text import TextStream
+from minikernel.transport.loops import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ class Streams:
         self._replace_python(self.stdout, self.stderr, self.stdout, self.stderr)
         self._direct = False
         os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
-        self._start_thread()
+        self._thread = start_thread("minikernel streams", self._run)
         return self.terminal
 
     def flush(self) -> None:
@@ -217,15 +217,6 @@ class Streams:
         return len(text)
 
     # The thread: it reads the pipes, and looks every _TICK after pending text while there is any.
-
-    def _start_thread(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
-        # A thread inherits the mask: signals then always reach (and wake) the main thread.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _run(self) -> None:
         poll, pause = select.poll(), select.poll()

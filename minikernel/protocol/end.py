@@ -36,7 +36,7 @@ from minikernel.wire.message import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from minikernel.auth.scheme import Scheme
+    from minikernel.auth.scheme import Peer, Scheme
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class ChannelEnd:
         self._now = now
         self._limits = limits
 
-    def send(
+    def compose(
         self,
         msg_type: bytes,
         content: bytes | Mapping[str, Any],
@@ -109,9 +109,8 @@ class ChannelEnd:
         parent: bytes = EMPTY,
         metadata: Mapping[str, Any] | None = None,
         buffers: Sequence[bytes] = (),
-        to: Sequence[bytes] = (),
     ) -> list[bytes]:
-        """The frames of a message of ours.
+        """The frames of a message of ours, without the signature.
 
         Args:
             msg_type: in ASCII.
@@ -119,42 +118,63 @@ class ChannelEnd:
             parent: the header frame of the message that this one answers.
             metadata: of the message.
             buffers: binary frames after the content.
-            to: the identities that lead to the peer; on iopub the topic.
 
         Raises:
             TypeError: a content or metadata that JSON has no form for.
         """
-        return self.seal(
-            self._headers(msg_type),
-            content,
-            parent=parent,
-            metadata=metadata,
-            buffers=buffers,
-            to=to,
-        )
+        return self.frames_of(self._headers(msg_type), parent, metadata, content, buffers)
 
-    def seal(
+    def frames_of(
         self,
         header: bytes,
+        parent: bytes,
+        metadata: Mapping[str, Any] | None,
         content: bytes | Mapping[str, Any],
-        *,
-        parent: bytes = EMPTY,
-        metadata: Mapping[str, Any] | None = None,
-        buffers: Sequence[bytes] = (),
-        to: Sequence[bytes] = (),
+        buffers: Sequence[bytes],
     ) -> list[bytes]:
         """Likewise, for one who has made the header already. Raises TypeError."""
-        frames = [
+        return [
             header,
             parent,
-            self._sealed_metadata(metadata, buffers),
+            self._signed_metadata(metadata, buffers),
             content if isinstance(content, bytes) else dumps(content),
             *buffers,
         ]
-        self.tally.sent += 1
-        return join(list(to), self._scheme.seal(self.channel, frames, to), frames)
 
-    def _sealed_metadata(
+    def seal(self, frames: list[bytes], to: Peer) -> list[bytes] | None:
+        """Sign a message; what goes to the socket, before the next message is sealed.
+
+        Args:
+            frames: of `compose`.
+            to: the peer; on iopub the topic is its route.
+
+        Returns:
+            None: there is no way to the peer yet.
+
+        Raises:
+            UnknownSession: the peer is gone.
+        """
+        sealed = self._scheme.seal(self.channel, frames, to)
+        if sealed is None:
+            return None
+        self.tally.sent += 1
+        return join(sealed.route, sealed.signature, frames)
+
+    def greet(self, frames: list[bytes]) -> list[bytes] | None:
+        """The answer to a message of a handshake (`wire.frames.is_greeting`), if there is one.
+
+        Raises:
+            RemoteProtocolError: it proves nothing; it has been counted.
+        """
+        *route, _, frame = frames
+        try:
+            answer = self._scheme.greet(self.channel, frame, tuple(route))
+        except RemoteProtocolError as error:
+            self.tally.rejected[error.reason] += 1
+            raise
+        return None if answer is None else join(route, answer)
+
+    def _signed_metadata(
         self, metadata: Mapping[str, Any] | None, buffers: Sequence[bytes]
     ) -> bytes:
         if not self._guards.buffers:
@@ -188,20 +208,28 @@ class ChannelEnd:
         # flush the replay memory with them. Only ours have the id in just these bytes.
         if self._own is not None and self._own in raw.frames[0]:
             raise Reflected("a message of our own came back")
-        self._scheme.open(self.channel, raw.signature, raw.frames, raw.identities)
-        header_frame, parent, metadata, content = raw.frames[:JSON_FRAMES]
+        peer = self._scheme.open(self.channel, raw.signature, raw.frames, raw.route)
+        try:
+            return self._decode(peer, raw.frames)
+        except ContentError as error:
+            error.peer = peer
+            raise
+
+    def _decode(self, peer: Peer, frames: list[bytes]) -> Message:
+        header_frame, parent, metadata, content = frames[:JSON_FRAMES]
         header, echo = loads_header(header_frame)
         if header.session == self._guards.own_session:
             raise Reflected("somebody with the key speaks in our name")
         try:
+            self._scheme.permit(peer, header.msg_type, header.session)
             message = Message(
-                raw.identities,
+                peer,
                 header,
                 echo,
                 loads_optional(parent),
                 loads_optional(metadata),
                 self._content(header.msg_type, content),
-                raw.frames[JSON_FRAMES:],
+                frames[JSON_FRAMES:],
             )
             self._check(message)
         except ContentError as error:
@@ -215,7 +243,11 @@ class ChannelEnd:
 
     def _check(self, message: Message) -> None:
         guards, msg_type = self._guards, message.header.msg_type
-        if guards.channel_table and not may_carry(self.channel, self.role, msg_type):
+        if (
+            guards.channel_table
+            and msg_type not in self._scheme.own_types
+            and not may_carry(self.channel, self.role, msg_type)
+        ):
             raise ContentError(f"a message of this type does not belong on {self.channel.value}")
         if guards.buffers:
             _check_buffers(message)

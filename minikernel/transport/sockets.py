@@ -16,7 +16,9 @@ from minikernel.wire.channels import Channel
 from minikernel.wire.frames import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    Socket = zmq.Socket[bytes]
 
 MIB = 1 << 20
 MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends more
@@ -38,13 +40,16 @@ class KernelSockets:
 
     Args:
         info: where to bind; ports 0 are replaced by those that were bound.
+        handover: whether a connection takes over the identity of another, as stock clients need
+            it when they reconnect.
 
     Raises:
         ConfigError: an address can't be bound.
     """
 
-    def __init__(self, info: ConnectionInfo) -> None:
+    def __init__(self, info: ConnectionInfo, *, handover: bool = True) -> None:
         self._context = zmq.Context()
+        self._handover = handover
         self._ipc_files: list[Path] = []
         self.iopub_lock = threading.RLock()  # a signal handler of the user's may publish
         self.shell = self._router(Channel.SHELL)
@@ -63,7 +68,7 @@ class KernelSockets:
 
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
         router = self._socket(zmq.ROUTER, channel)
-        router.router_handover = 1  # stock clients reconnect with the same identity
+        router.router_handover = self._handover
         router.rcvhwm = REQUEST_QUEUE
         return router
 
@@ -107,6 +112,15 @@ class KernelSockets:
         """Return every heartbeat until the context ends: libzmq's own loop, it needs no GIL."""
         with contextlib.suppress(zmq.ZMQError):
             zmq.proxy(self.heartbeat, self.heartbeat)
+        self.heartbeat.close()
+
+    def answer_heartbeats(self, answer: Callable[[list[bytes]], list[bytes] | None]) -> None:
+        """Let each heartbeat be answered until the context ends."""
+        with contextlib.suppress(zmq.ZMQError):
+            while True:
+                frames = answer(receive(self.heartbeat))
+                if frames is not None:
+                    send(self.heartbeat, frames)
         self.heartbeat.close()
 
     def close(self) -> None:

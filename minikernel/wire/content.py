@@ -79,7 +79,14 @@ class InputReply(msgspec.Struct, frozen=True):
     value: str
 
 
+class BindRequest(msgspec.Struct, frozen=True):
+    """Here I am (channel-hmac, section 3); on control perhaps in place of an older session."""
+
+    replaces: str | None = None
+
+
 REQUESTS: dict[str, type] = {
+    "bind_request": BindRequest,
     "execute_request": ExecuteRequest,
     "complete_request": CompleteRequest,
     "inspect_request": InspectRequest,

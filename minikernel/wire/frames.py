@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from minikernel.errors import FramingError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 DELIMITER = b"<IDS|MSG>"
 JSON_FRAMES = 4  # header, parent_header, metadata, content
+GREETING = 2  # delimiter and signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,7 @@ LIMITS = Limits()
 class RawMessage(NamedTuple):
     """The parts of a message that nobody has verified yet."""
 
-    identities: list[bytes]
+    route: tuple[bytes, ...]  # the identities; on iopub the topic
     signature: bytes
     frames: list[bytes]  # header, parent_header, metadata, content, buffers
 
@@ -43,9 +47,18 @@ def split(frames: list[bytes], limits: Limits = LIMITS) -> RawMessage:
     count = len(frames) - at - 2
     if not JSON_FRAMES <= count <= limits.after:
         raise FramingError(f"{count} frames after the signature")
-    return RawMessage(frames[:at], frames[at + 1], frames[at + 2 :])
+    return RawMessage(tuple(frames[:at]), frames[at + 1], frames[at + 2 :])
 
 
-def join(identities: list[bytes], signature: bytes, frames: list[bytes]) -> list[bytes]:
+def join(route: Iterable[bytes], signature: bytes, frames: Iterable[bytes] = ()) -> list[bytes]:
     """Put a message together: the inverse of `split`."""
-    return [*identities, DELIMITER, signature, *frames]
+    return [*route, DELIMITER, signature, *frames]
+
+
+def is_greeting(frames: list[bytes], limits: Limits = LIMITS) -> bool:
+    """Whether nothing follows the signature frame: a message of a handshake, if anything."""
+    return (
+        1 < len(frames) <= limits.before + GREETING
+        and frames[-GREETING] == DELIMITER
+        and DELIMITER not in frames[:-GREETING]
+    )

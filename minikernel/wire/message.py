@@ -35,7 +35,7 @@ class Header(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct):
     """A message whose signature has verified; made by `ChannelEnd.receive` only."""
 
-    identities: list[bytes]
+    peer: Any  # auth.scheme.Peer, who sent it: a layer above
     header: Header
     header_frame: bytes  # strict JSON: becomes the parent_header of what answers the message
     parent_header: dict[str, Any]

@@ -84,7 +84,7 @@ def test_any_bytes_at_the_client(
             raise AssertionError(attempt())
     sealed = stage.kernel.seal(Channel.SHELL, [], peer)
     assert sealed is not None
-    owner.end.open(Channel.SHELL, sealed.auth, [], [])
+    owner.end.open(Channel.SHELL, sealed.signature, [], [])
 
 
 # What a man in the middle delivers: which of the messages sent, where, and changed how.

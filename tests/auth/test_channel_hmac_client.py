@@ -101,7 +101,7 @@ def peer(owner: Visitor) -> ClientPeer:
 def seal(stage: Stage, channel: Channel, peer: ClientPeer) -> bytes:
     sealed = stage.kernel.seal(channel, FRAMES, peer)
     assert sealed is not None
-    return sealed.auth
+    return sealed.signature
 
 
 # The handshake
@@ -192,7 +192,7 @@ def test_bound_without_a_candidate_changes_nothing(owner: Visitor) -> None:
 
 def test_the_session_that_spoke(stage: Stage, owner: Visitor, peer: ClientPeer) -> None:
     opened = owner.end.open(S, seal(stage, S, peer), FRAMES, [])
-    assert opened == (owner.session.id.hex(), ())
+    assert opened == ((), owner.session.id.hex())
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Type if kind is not Type.DATA])
@@ -276,7 +276,7 @@ def publish(stage: Stage) -> bytes:
 
 def test_iopub(stage: Stage, owner: Visitor) -> None:
     opened = owner.end.open(IOPUB, publish(stage), FRAMES, [b"topic"])
-    assert opened == (owner.session.id.hex(), (b"topic",))
+    assert opened == ((b"topic",), owner.session.id.hex())
 
 
 def test_gaps_are_counted_from_the_first_that_verified(stage: Stage, newcomer: Visitor) -> None:

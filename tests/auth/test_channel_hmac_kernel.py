@@ -232,7 +232,7 @@ def test_reflection(stage: Stage, owner: Visitor) -> None:
     for _ in range(5):
         sealed = stage.kernel.seal(I, FRAMES, peer)
     assert sealed is not None
-    refuse(stage, BadSignature, owner, I, sealed.auth, FRAMES)
+    refuse(stage, BadSignature, owner, I, sealed.signature, FRAMES)
 
 
 def test_one_session_s_message_in_another(stage: Stage, owner: Visitor) -> None:
@@ -283,12 +283,12 @@ def test_replies_go_by_the_session_s_route(stage: Stage, owner: Visitor) -> None
     sealed = stage.kernel.seal(S, FRAMES, peer)
     assert sealed is not None
     assert sealed.route == owner.routes[S]
-    owner.end.open(S, sealed.auth, FRAMES, [])
+    owner.end.open(S, sealed.signature, FRAMES, [])
     assert stage.kernel.seal(I, FRAMES, peer) is None  # stdin has no route yet
     owner.send(I)
     sealed = stage.kernel.seal(I, FRAMES, peer)
     assert sealed is not None
-    assert sealed.auth[16:24] == bytes(7) + b"\1"  # the refusal before took no counter
+    assert sealed.signature[16:24] == bytes(7) + b"\1"  # the refusal before took no counter
 
 
 def test_a_counter_is_spent_even_if_the_send_fails(stage: Stage, owner: Visitor) -> None:
@@ -297,7 +297,7 @@ def test_a_counter_is_spent_even_if_the_send_fails(stage: Stage, owner: Visitor)
         raise OSError("full")
     sealed = stage.kernel.seal(S, FRAMES, peer)
     assert sealed is not None
-    assert sealed.auth[16:24] == bytes(7) + b"\2"
+    assert sealed.signature[16:24] == bytes(7) + b"\2"
 
 
 def test_drawing_the_counter_and_handing_over_are_one_step(stage: Stage, owner: Visitor) -> None:
@@ -307,7 +307,7 @@ def test_drawing_the_counter_and_handing_over_are_one_step(stage: Stage, owner: 
         for _ in range(200):
             with stage.kernel.sealing(S, FRAMES, peer) as sealed:
                 assert sealed is not None
-                sent.append(sealed.auth)
+                sent.append(sealed.signature)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -527,7 +527,7 @@ def test_what_is_still_to_be_said_goes_to_the_new_session(stage: Stage, owner: V
     sealed = stage.kernel.seal(S, FRAMES, peer)
     assert sealed is not None
     assert sealed.route == owner.routes[S]
-    owner.end.open(S, sealed.auth, FRAMES, [])
+    owner.end.open(S, sealed.signature, FRAMES, [])
 
 
 def test_sessions_between_are_not_kept(owner: Visitor) -> None:

@@ -105,7 +105,7 @@ def test_data_of_the_kernel(vector: Vector) -> None:
     expected = vector["DATA stdin kernel to client counter 7"]
     assert vector.kernel.seal(Channel.STDIN, vector.frames, peer) == ((b"i",), expected)
     opened = vector.client.open(Channel.STDIN, expected, vector.frames, [])
-    assert opened == (vector.values["session_id"], ())
+    assert opened == ((), vector.values["session_id"])
 
 
 def test_publish(vector: Vector) -> None:

@@ -18,15 +18,15 @@ FRAMES = [b"header", b"parent", b"metadata", b"content", b"buffer"]
 
 def test_the_signature_is_the_specification_s() -> None:
     expected = hmac.new(b"secret", b"headerparentmetadatacontent", hashlib.sha256).hexdigest()
-    assert JupyterHmac(KEY).seal(Channel.SHELL, FRAMES, []) == expected.encode()
+    assert JupyterHmac(KEY).sign(FRAMES) == expected.encode()
 
 
 @pytest.mark.parametrize("name", sorted(HASHES))
 def test_every_hash_of_fixed_size(name: str) -> None:
     scheme = create(f"hmac-{name}", KEY)
     expected = hmac.new(b"secret", b"".join(FRAMES[:4]), name).hexdigest().encode()
-    assert scheme.seal(Channel.SHELL, FRAMES, []) == expected
-    assert scheme.open(Channel.SHELL, expected, FRAMES, [b"id"]).route == (b"id",)
+    assert scheme.sign(FRAMES) == expected
+    assert scheme.open(Channel.SHELL, expected, FRAMES, (b"id",)).route == (b"id",)
 
 
 @pytest.mark.parametrize(
@@ -34,35 +34,35 @@ def test_every_hash_of_fixed_size(name: str) -> None:
 )
 def test_only_the_exact_signature_opens(change: object) -> None:
     scheme = JupyterHmac(KEY)
-    signature = change(scheme.seal(Channel.SHELL, FRAMES, []))  # type: ignore[operator]
+    signature = change(scheme.sign(FRAMES))  # type: ignore[operator]
     with pytest.raises(BadSignature):
-        scheme.open(Channel.SHELL, signature, FRAMES, [])
+        scheme.open(Channel.SHELL, signature, FRAMES, ())
 
 
 @pytest.mark.parametrize("at", range(4))
 def test_each_of_the_four_frames_is_covered(at: int) -> None:
     scheme = JupyterHmac(KEY)
-    signature = scheme.seal(Channel.SHELL, FRAMES, [])
+    signature = scheme.sign(FRAMES)
     changed = [*FRAMES[:at], FRAMES[at] + b"!", *FRAMES[at + 1 :]]
     with pytest.raises(BadSignature):
-        scheme.open(Channel.SHELL, signature, changed, [])
+        scheme.open(Channel.SHELL, signature, changed, ())
 
 
 def test_with_a_memory_a_message_opens_once_on_any_channel() -> None:
     scheme = JupyterHmac(KEY, memory=ReplayMemory())
-    signature = scheme.seal(Channel.SHELL, FRAMES, [])
-    scheme.open(Channel.SHELL, signature, FRAMES, [])
+    signature = scheme.sign(FRAMES)
+    scheme.open(Channel.SHELL, signature, FRAMES, ())
     for channel in (Channel.SHELL, Channel.CONTROL):
         with pytest.raises(Replayed):
-            scheme.open(channel, signature, FRAMES, [b"another identity"])
+            scheme.open(channel, signature, FRAMES, (b"another identity",))
 
 
 def test_a_forgery_does_not_burn_the_signature_that_it_copies() -> None:
     scheme = JupyterHmac(KEY, memory=ReplayMemory())
-    signature = scheme.seal(Channel.SHELL, FRAMES, [])
+    signature = scheme.sign(FRAMES)
     with pytest.raises(BadSignature):
-        scheme.open(Channel.SHELL, signature, [b"junk", *FRAMES[1:]], [])
-    scheme.open(Channel.SHELL, signature, FRAMES, [])
+        scheme.open(Channel.SHELL, signature, [b"junk", *FRAMES[1:]], ())
+    scheme.open(Channel.SHELL, signature, FRAMES, ())
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def answer(sender: ChannelEnd, problem: ContentError) -> None:
     reply = error_reply(problem)
     if reply is None:
         return
-    frames = sender.send(reply.msg_type, reply.content, parent=reply.parent)
-    header, parent, _, content = (json.loads(f.decode(), parse_constant=refuse) for f in frames[2:])
+    frames = sender.compose(reply.msg_type, reply.content, parent=reply.parent)
+    header, parent, _, content = (json.loads(f.decode(), parse_constant=refuse) for f in frames)
     request_type = str(problem.msg_type).encode("utf-8", "replace").decode()
     assert header["msg_type"] == request_type.removesuffix("_request") + "_reply"
     assert parent["msg_type"] == request_type

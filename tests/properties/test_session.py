@@ -13,6 +13,7 @@ from jupyter_client.session import Session
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
+from minikernel.auth.scheme import Address
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
@@ -33,6 +34,13 @@ def our_end(role: Role) -> ChannelEnd:
         HeaderFactory("ours", "1", "üser", lambda: b'"2026-01-02T03:04:05.678901Z"'),
         guards=Guards(own_session="ours"),
     )
+
+
+def sealed(content: dict[str, Any], **options: Any) -> list[bytes]:
+    end = our_end(Role.KERNEL)
+    frames = end.seal(end.compose(b"comm_msg", content, **options), Address((b"topic",)))
+    assert frames is not None
+    return frames
 
 
 scalars = (
@@ -64,7 +72,7 @@ def test_what_session_signs(
     parent = session.msg_header("execute_request") if child else {}
     message = session.msg("comm_msg", content, parent=parent, metadata=metadata)
     received = our_end(Role.KERNEL).receive([*session.serialize(message, ident=b"me"), *buffers])
-    assert received.identities == [b"me"]
+    assert received.peer.route == (b"me",)
     assert received.content == content
     assert received.metadata == metadata
     assert received.buffers == buffers
@@ -83,9 +91,7 @@ def test_what_we_sign(
     session = SESSIONS[packer]
     metadata.pop("minikernel", None)
     parent = dumps({"msg_id": "p", "date": "2026-01-02T03:04:05Z"}) if child else b"{}"
-    frames = our_end(Role.KERNEL).send(
-        b"comm_msg", content, parent=parent, metadata=metadata, buffers=buffers, to=[b"topic"]
-    )
+    frames = sealed(content, parent=parent, metadata=metadata, buffers=buffers)
     identities, rest = session.feed_identities(frames)
     session.digest_history.clear()  # a test may send the same twice
     received = session.deserialize(rest)
@@ -163,7 +169,7 @@ def test_a_nan_and_a_surrogate_of_session(packer: str) -> None:
 @pytest.mark.parametrize("packer", sorted(SESSIONS))
 def test_a_nan_a_surrogate_and_a_big_integer_of_ours(packer: str) -> None:
     content = {"nan": float("nan"), "text": "a\ud800b", "big": 2**80, "k\udfffey": [float("inf")]}
-    _, rest = SESSIONS[packer].feed_identities(our_end(Role.KERNEL).send(b"comm_msg", content))
+    _, rest = SESSIONS[packer].feed_identities(sealed(content))
     received = SESSIONS[packer].deserialize(rest)["content"]
     assert received["nan"] is None
     assert received["text"] == "a?b"

@@ -12,6 +12,7 @@ import pytest
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.auth.scheme import Address
 from minikernel.errors import (
     BadSignature,
     ContentError,
@@ -51,6 +52,13 @@ def end(
     )
 
 
+def sealed(end: ChannelEnd, msg_type: bytes, content: Any, **options: Any) -> list[bytes]:
+    to = Address(tuple(options.pop("to", ())))
+    frames = end.seal(end.compose(msg_type, content, **options), to)
+    assert frames is not None
+    return frames
+
+
 def sign(*frames: bytes, identities: tuple[bytes, ...] = (b"id",)) -> list[bytes]:
     signature = hmac.new(KEY, b"".join(frames[:4]), "sha256").hexdigest().encode()
     return [*identities, DELIMITER, signature, *frames]
@@ -72,7 +80,7 @@ def refused(receiver: ChannelEnd, frames: list[bytes], kind: type[RemoteProtocol
 def test_a_stock_request_is_decoded() -> None:
     message = end().receive(stock({"code": "x", "a_new_field": 1}))
     assert message.content == ExecuteRequest(code="x")
-    assert message.identities == [b"id"]
+    assert message.peer.route == (b"id",)
     assert message.header.session == "stock"
 
 
@@ -91,13 +99,13 @@ def test_a_client_that_reconnects_with_the_same_identity_goes_on() -> None:
 
 def test_reflect() -> None:
     kernel = end()
-    own = kernel.send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    own = sealed(kernel, b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
     refused(kernel, own, Reflected)
 
 
 def test_reflect_does_not_fill_the_replay_memory() -> None:
     kernel = end()
-    own = kernel.send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    own = sealed(kernel, b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
     refused(kernel, own, Reflected)
     with pytest.raises(Reflected):  # and not Replayed
         kernel.receive(own)
@@ -109,7 +117,7 @@ def test_reflect_in_other_words() -> None:
 
 
 def test_reflect_a_message_of_an_earlier_run() -> None:
-    earlier = end().send(b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
+    earlier = sealed(end(), b"comm_msg", {"comm_id": "1", "data": {}}, to=[b"x"])
     refused(end(), earlier, Reflected)
 
 
@@ -130,16 +138,16 @@ def test_cross_channel(channel: Channel, msg_type: str) -> None:
 def test_signed_buffers() -> None:
     client = end(role=Role.CLIENT, session="client")
     for change in (lambda b: [*b, b"more"], lambda b: b[:-1], lambda b: [b[1], b[0]]):
-        frames = client.send(b"comm_msg", {"comm_id": "1"}, buffers=[b"one", b"two"])
+        frames = sealed(client, b"comm_msg", {"comm_id": "1"}, buffers=[b"one", b"two"])
         at = len(frames) - 2
         refused(end(), [*frames[:at], *change(frames[at:])], BadSignature)
-    frames = client.send(b"comm_msg", {"comm_id": "1"}, metadata={"mine": 1}, buffers=[b"one"])
+    frames = sealed(client, b"comm_msg", {"comm_id": "1"}, metadata={"mine": 1}, buffers=[b"one"])
     message = end().receive(frames)
     assert (message.buffers, message.metadata["mine"]) == ([b"one"], 1)
 
 
 def test_signed_absence_of_buffers() -> None:
-    frames = end(role=Role.CLIENT, session="client").send(b"comm_msg", {"comm_id": "1"})
+    frames = sealed(end(role=Role.CLIENT, session="client"), b"comm_msg", {"comm_id": "1"})
     refused(end(), [*frames, b"a buffer"], BadSignature)
 
 
@@ -165,7 +173,7 @@ def test_bare_is_the_specification_and_no_more() -> None:
     bare, frames = end(Channel.CONTROL, guards=BARE), stock(session="kernel")
     for _ in range(2):
         bare.receive(list(frames))
-    plain = bare.send(b"status", b"{}")
+    plain = sealed(bare, b"status", b"{}")
     assert plain[4] == b"{}"
 
 

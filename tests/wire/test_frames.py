@@ -3,18 +3,18 @@ from __future__ import annotations
 import pytest
 
 from minikernel.errors import FramingError
-from minikernel.wire.frames import DELIMITER, Limits, join, split
+from minikernel.wire.frames import DELIMITER, Limits, is_greeting, join, split
 
 FOUR = [b"{}"] * 4
 
 
 def test_split_is_the_inverse_of_join() -> None:
     raw = split(join([b"a", b"b"], b"sig", [*FOUR, b"buffer"]))
-    assert raw == ([b"a", b"b"], b"sig", [*FOUR, b"buffer"])
+    assert raw == ((b"a", b"b"), b"sig", [*FOUR, b"buffer"])
 
 
 def test_the_first_delimiter_counts() -> None:
-    assert split([DELIMITER, DELIMITER, *FOUR]) == ([], DELIMITER, FOUR)
+    assert split([DELIMITER, DELIMITER, *FOUR]) == ((), DELIMITER, FOUR)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,15 @@ def test_what_is_no_message(frames: list[bytes]) -> None:
 def test_limits_are_the_last_that_pass() -> None:
     split([*[b"id"] * 64, DELIMITER, b"sig", *FOUR, *[b""] * 1020])
     split([b"id", DELIMITER, b"", *FOUR], Limits(before=1, after=4))
+
+
+def test_nothing_follows_the_signature_of_a_greeting() -> None:
+    assert is_greeting([DELIMITER, b"sig"])
+    assert is_greeting([*[b"id"] * 64, DELIMITER, DELIMITER])
+    assert not is_greeting([*[b"id"] * 65, DELIMITER, b"sig"])
+    assert not is_greeting([DELIMITER])
+    assert not is_greeting([DELIMITER, b"sig", *FOUR])
+
+
+def test_a_buffer_may_look_like_a_delimiter() -> None:
+    assert not is_greeting([DELIMITER, b"sig", *FOUR, DELIMITER, b"buffer"])
