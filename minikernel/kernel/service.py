@@ -117,6 +117,14 @@ def _clients(name: str, key: SecretKey, options: Options) -> KernelChannelHmac |
     return clients
 
 
+def _scheme(name: str, key: SecretKey, memory: ReplayMemory | None) -> Scheme:
+    if name != registry.CHALLENGE_ONCE:
+        return registry.create(name, key, memory)
+    from minikernel.auth.challenge_once import KernelChallengeOnce  # noqa: PLC0415 - few kernels need it
+
+    return KernelChallengeOnce(key, entropy=os.urandom, clock=time.monotonic)
+
+
 def _now() -> bytes:
     return msgspec.json.encode(datetime.now(timezone.utc))
 
@@ -162,7 +170,7 @@ class Kernel:
             self._log = Log(lambda: self._streams.terminal)
             memory = self._open_memory(path, info.secret) if remembers(name, options) else None
             self._clients = _clients(name, info.secret, options)
-            scheme = self._clients or registry.create(name, info.secret, memory)
+            scheme = self._clients or _scheme(name, info.secret, memory)
             ends = self._make_ends(info, scheme, options)
         except BaseException:
             self._sockets.abandon()
