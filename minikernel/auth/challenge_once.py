@@ -160,9 +160,7 @@ class Door:
     def __init__(self, key: SecretKey, entropy: Entropy) -> None:
         self._key = key
         self._entropy = entropy
-        self._handshakes: dict[
-            bytes, Handshake
-        ] = {}  # by identity, the last step longest ago first
+        self._handshakes: dict[bytes, Handshake] = {}  # the last step longest ago first
         self._trusted: dict[bytes, None] = {}  # likewise, the longest silent first
 
     def admit(self, identity: bytes) -> None:
@@ -333,7 +331,7 @@ class Visit:
         self.is_over = False
         self.met = False  # the kernel, in this handshake or an earlier one
         self._delay = FIRST_RETRY
-        self._heard = b""  # the challenge that was answered last
+        self._heard: bytes | None = None  # the challenge that was answered last
         self._step: Callable[[bytes], bytes | None] = self._refuse
 
     def begin(self, now: float) -> None:
