@@ -2,7 +2,8 @@
 
 On shell, control and stdin each identity is challenged once, mutually, and trusted from then on;
 on iopub nobody can be. Afterwards the signature frame is empty: what follows is not covered, and
-whoever takes over the identity is the client. docs/challenge.md says what that lets through.
+whoever takes over the identity is the client. docs/challenge.md says what that lets through. This
+is the kernel's end; the client's is in challenge_once_client.
 
 Each line is one frame after the delimiter. A ROUTER knows nobody who has not spoken, so the client
 knocks first; then it is `Listener` and `Client` of `multiprocessing.connection`:
@@ -25,7 +26,7 @@ from minikernel.auth.challenge import MAX_MESSAGE, SHA256, Challenger, Responder
 from minikernel.auth.hkdf import extract
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import CHALLENGE_ONCE
-from minikernel.auth.scheme import Address, Greeting, Sealed
+from minikernel.auth.scheme import Address, Sealed
 from minikernel.errors import (
     BadSignature,
     ChallengeError,
@@ -44,13 +45,11 @@ if TYPE_CHECKING:
 
 SALT = b"minikernel challenge-once 1"
 KNOCK = b"#KNOCK#"
-CHANNELS = (Channel.CONTROL, Channel.SHELL, Channel.STDIN)
+CHANNELS = (Channel.CONTROL, Channel.STDIN, Channel.SHELL)
 MAX_TRUSTED = 1024  # identities of a channel; the longest silent goes
 MAX_HANDSHAKES = 256  # in progress on a channel; the one that stands still longest goes
 LIFETIME = 3600.0  # seconds between two steps: on shell, cells run meanwhile
 MAX_IDENTITY = 255  # bytes, ZeroMQ's limit
-FIRST_RETRY = 1.0  # seconds until a client knocks again, twice as many the next time
-LAST_RETRY = 3600.0
 
 
 def challenge_key(key: SecretKey) -> SecretKey:
@@ -244,138 +243,3 @@ class Handshake:
             return self._responder.answer(frame)
         self._responder.conclude(frame)
         return None
-
-
-class ClientChallengeOnce(ChallengeOnce):
-    """All channels of a client: `auth.scheme.Joining`.
-
-    Once a channel's handshake is over, whoever speaks there is the kernel; on iopub always.
-    """
-
-    def __init__(self, key: SecretKey, *, entropy: Entropy) -> None:
-        super().__init__(key, entropy=entropy)
-        self._visits = {channel: Visit(self._key, entropy) for channel in CHANNELS}
-
-    def seal(self, channel: Channel, frames: Sequence[bytes], to: Peer) -> Sealed | None:  # noqa: ARG002 - nothing is covered
-        """Nothing; None: the kernel does not know this connection yet."""
-        return Sealed(to.route, b"") if self.is_ready(channel) else None
-
-    def open(
-        self,
-        channel: Channel,
-        signature: bytes,
-        frames: Sequence[bytes],  # noqa: ARG002 - likewise
-        route: Route,
-    ) -> Peer:
-        """Whoever answers.
-
-        Raises:
-            BadSignature: there is a signature, so it belongs to another scheme.
-            UnknownSession: the kernel has proved nothing on this channel.
-        """
-        if signature:
-            raise BadSignature("this scheme signs nothing")
-        if channel in self._visits and not self._visits[channel].met:
-            raise UnknownSession("the kernel has not answered our challenge")
-        return Address(route)
-
-    def greet(self, channel: Channel, frame: bytes, route: Route) -> bytes | None:  # noqa: ARG002 - a DEALER has one way only
-        """Take the next step of a channel's handshake; the answer, to be sent before all else.
-
-        Raises:
-            FramingError: no handshake has such a frame, or none is on this channel.
-            ChallengeError: it proves nothing, or was not asked for; `reply` may be sent.
-        """
-        visit = self._visits.get(channel)
-        if visit is None or len(frame) > MAX_MESSAGE:
-            raise FramingError("not a step of a handshake")
-        return visit.take(frame)
-
-    def renew(self, now: float) -> None:
-        """Shake hands on all channels."""
-        for visit in self._visits.values():
-            visit.begin(now)
-
-    def due(self, now: float) -> Sequence[Greeting]:
-        """Knocks."""
-        visits = self._visits.items()
-        return [Greeting(channel, KNOCK) for channel, visit in visits if visit.knocks(now)]
-
-    def wait(self, now: float) -> float | None:
-        """Seconds until a channel knocks again; None: the handshakes are over, or not begun."""
-        moments = [v.knocks_at for v in self._visits.values() if v.knocks_at is not None]
-        return max(0.0, min(moments) - now) if moments else None
-
-    def is_ready(self, channel: Channel) -> bool:
-        """Whether the kernel has let this channel in; on iopub it lets in everybody."""
-        return channel not in self._visits or self._visits[channel].is_over
-
-    def take(
-        self, channel: Channel, peer: Peer, msg_type: str, content: Mapping[str, object]
-    ) -> None:
-        """Messages have no part in the handshake."""
-
-
-class Visit:
-    """The client's part of a handshake on one channel, as `Client` plays it: it answers first.
-
-    Args:
-        key: of the challenges.
-        entropy: so many random bytes.
-    """
-
-    def __init__(self, key: SecretKey, entropy: Entropy) -> None:
-        self._key = key
-        self._entropy = entropy
-        self.knocks_at: float | None = None
-        self.is_over = False
-        self.met = False  # the kernel, in this handshake or an earlier one
-        self._delay = FIRST_RETRY
-        self._heard: bytes | None = None  # the challenge that was answered last
-        self._step: Callable[[bytes], bytes | None] = self._refuse
-
-    def begin(self, now: float) -> None:
-        """Start anew."""
-        self.is_over = False
-        self.knocks_at = now
-        self._delay = FIRST_RETRY
-        self._step = self._refuse
-
-    def knocks(self, now: float) -> bool:
-        """Whether to knock, now or again: the kernel was busy, has gone, or has refused."""
-        if self.knocks_at is None or now < self.knocks_at:
-            return False
-        self.knocks_at = now + self._delay
-        self._delay = min(2 * self._delay, LAST_RETRY)
-        self._step = self._answer
-        return True
-
-    def take(self, frame: bytes) -> bytes | None:
-        """What to say next, if anything. Raises ChallengeError: nothing until the next knock."""
-        step = self._step
-        if frame == self._heard and step != self._answer:
-            return None  # we knocked twice
-        if step != self._answer:  # what comes late of an earlier handshake may precede a challenge
-            self._step = self._refuse
-        return step(frame)
-
-    def _refuse(self, frame: bytes) -> bytes | None:  # noqa: ARG002 - a step
-        raise ChallengeError("nobody has asked for that")
-
-    def _answer(self, challenge: bytes) -> bytes:
-        self._responder = Responder(self._key)
-        answer = self._responder.answer(challenge)
-        self._heard, self._step = challenge, self._ask
-        return answer
-
-    def _ask(self, verdict: bytes) -> bytes:
-        self._responder.conclude(verdict)
-        self._challenger = Challenger(self._key, nonce=self._entropy(SHA256.nonce_length))
-        self._step = self._judge
-        return self._challenger.challenge
-
-    def _judge(self, answer: bytes) -> bytes:
-        verdict = self._challenger.verify(answer)
-        self.is_over = self.met = True
-        self.knocks_at = None
-        return verdict

@@ -23,16 +23,14 @@ from minikernel.auth.challenge import (
 )
 from minikernel.auth.challenge_once import (
     CHANNELS,
-    FIRST_RETRY,
     KNOCK,
-    LAST_RETRY,
     LIFETIME,
     MAX_HANDSHAKES,
     MAX_TRUSTED,
-    ClientChallengeOnce,
     KernelChallengeOnce,
     challenge_key,
 )
+from minikernel.auth.challenge_once_client import FIRST_RETRY, LAST_RETRY, ClientChallengeOnce
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import CHALLENGE_ONCE, check, create, is_stock
 from minikernel.auth.scheme import Address, Greeting, Joining, Scheme
@@ -92,6 +90,17 @@ class Kernel:
         assert self.hear(asked.verify(proof), identity, channel) is None
 
 
+def tell(visitor: ClientChallengeOnce, channel: Channel, frame: bytes) -> bytes | None:
+    """What a client says to a frame on this channel; the other channels keep what they say."""
+    assert visitor.greet(channel, frame, ()) is None
+    return visitor._visits[channel].says(0)
+
+
+def is_over(visitor: ClientChallengeOnce, channel: Channel) -> bool:
+    """Whether this channel's handshake is."""
+    return visitor._visits[channel].is_over
+
+
 def answer(challenge: bytes, key: SecretKey = SHARED) -> bytes:
     return Responder(key).answer(challenge)
 
@@ -117,7 +126,7 @@ def talk(kernel: Kernel, visitor: ClientChallengeOnce, channel: Channel = SHELL)
         if heard is None:
             break
         said.append(heard)
-        frame = visitor.greet(channel, heard, ())
+        frame = tell(visitor, channel, heard)
     return said
 
 
@@ -132,7 +141,7 @@ def kernel() -> Kernel:
 @each_channel
 def test_the_handshake_is_that_of_listener_and_client(kernel: Kernel, channel: Channel) -> None:
     visitor = knocking()
-    assert not visitor.is_ready(channel)
+    assert not is_over(visitor, channel)
     assert not kernel.trusts(channel=channel)
     knock, asked, answered, welcome, asked_too, answered_too, welcome_too = talk(
         kernel, visitor, channel
@@ -144,7 +153,7 @@ def test_the_handshake_is_that_of_listener_and_client(kernel: Kernel, channel: C
         assert len(covered) == len(b"{sha256}") + 40
         assert response == b"{sha256}" + hmac.digest(SHARED.reveal(), covered, "sha256")
     assert (welcome, welcome_too) == (WELCOME, WELCOME)
-    assert visitor.is_ready(channel)
+    assert is_over(visitor, channel)
     assert kernel.trusts(channel=channel)
 
 
@@ -162,7 +171,7 @@ def test_the_kernel_trusts_when_a_listener_would_return_the_connection(kernel: K
     while frame is not None:
         assert not kernel.trusts()
         heard = kernel.hear(frame)
-        frame = None if heard is None else visitor.greet(SHELL, heard, ())
+        frame = None if heard is None else tell(visitor, SHELL, heard)
     assert kernel.trusts()
 
 
@@ -176,6 +185,53 @@ def test_a_client_is_ready_on_the_channels_that_have_shaken_hands(kernel: Kernel
         assert visitor.seal(channel, FRAMES, Address(())) == ((), b"")
     assert visitor.due(10**6) == []
     assert visitor.wait(10**6) is None
+
+
+def test_shell_waits_for_stdin(kernel: Kernel) -> None:
+    """The question of a cell could be there before the kernel has proved itself on stdin."""
+    visitor = knocking()
+    talk(kernel, visitor, SHELL)
+    assert not visitor.is_ready(SHELL)
+    talk(kernel, visitor, Channel.STDIN)
+    assert visitor.is_ready(SHELL)
+
+
+def test_a_client_is_ready_when_its_last_word_has_been_handed_out(kernel: Kernel) -> None:
+    visitor = knocking()
+    frame: bytes | None = KNOCK
+    while frame != WELCOME:
+        assert frame is not None
+        heard = kernel.hear(frame, channel=Channel.CONTROL)
+        assert heard is not None
+        visitor.greet(Channel.CONTROL, heard, ())
+        assert not visitor.is_ready(Channel.CONTROL)
+        assert visitor.wait(0) == 0
+        ((_, frame),) = visitor.due(0)
+    assert visitor.is_ready(Channel.CONTROL)
+
+
+def test_renewing_goes_on_with_what_is_under_way(kernel: Kernel) -> None:
+    visitor = knocking()
+    for n in range(5):
+        visitor.renew(n / 100)
+        assert visitor.due(n / 100) == []
+    challenge = kernel.hear(KNOCK)
+    assert challenge is not None
+    visitor.greet(SHELL, challenge, ())
+    visitor.renew(0.1)
+    assert visitor.due(0.1) == [Greeting(SHELL, answer(challenge))]
+    for n in range(10):  # however far apart the knocks are by now
+        visitor.due(2.0**n)
+    visitor.renew(600)
+    assert visitor.wait(600) == FIRST_RETRY
+
+
+def test_what_became_of_requests_cannot_be_told() -> None:
+    visitor = client()
+    assert visitor.observes
+    assert visitor.refusal is None
+    assert not visitor.has_taken_over
+    assert visitor.fates({SHELL: {"a request": b""}}) == {}
 
 
 def test_trust_is_of_one_identity_on_one_channel(kernel: Kernel) -> None:
@@ -228,16 +284,16 @@ def test_who_relays_the_handshake_is_trusted_in_its_place(kernel: Kernel) -> Non
     honest = knocking()
     frame: bytes | None = KNOCK
     while frame is not None and (heard := kernel.hear(frame, b"the relay")) is not None:
-        frame = honest.greet(SHELL, heard, ())
+        frame = tell(honest, SHELL, heard)
     assert kernel.trusts(b"the relay")
-    assert honest.is_ready(SHELL), "and the client takes the relay for the kernel"
+    assert is_over(honest, SHELL), "and the client takes the relay for the kernel"
 
 
 def test_a_challenge_is_answered_for_another_channel_and_identity(kernel: Kernel) -> None:
     honest = knocking()
     asked_on_control = kernel.hear(KNOCK, b"a stranger", Channel.CONTROL)
     assert asked_on_control is not None
-    answered_on_stdin = honest.greet(Channel.STDIN, asked_on_control, ())
+    answered_on_stdin = tell(honest, Channel.STDIN, asked_on_control)
     assert answered_on_stdin is not None
     assert kernel.hear(answered_on_stdin, b"a stranger", Channel.CONTROL) == WELCOME
     kernel.hear(CHALLENGE + b"{sha256}" + bytes(40), b"a stranger", Channel.CONTROL)
@@ -251,14 +307,14 @@ def test_a_client_s_own_challenge_reflected_to_its_other_channel_is_answered(
     victim = knocking()
     asked = kernel.hear(KNOCK)
     assert asked is not None
-    proof = victim.greet(SHELL, asked, ())
+    proof = tell(victim, SHELL, asked)
     assert proof is not None
-    own = victim.greet(SHELL, WELCOME, ())  # the kernel is left out from here on
+    own = tell(victim, SHELL, WELCOME)  # the kernel is left out from here on
     assert own is not None
-    reflected = victim.greet(Channel.STDIN, own, ())
+    reflected = tell(victim, Channel.STDIN, own)
     assert reflected is not None
-    assert victim.greet(SHELL, reflected, ()) == WELCOME
-    assert victim.is_ready(SHELL)
+    assert tell(victim, SHELL, reflected) == WELCOME
+    assert is_over(victim, SHELL)
 
 
 # What it refuses
@@ -317,13 +373,13 @@ def test_another_key(kernel: Kernel) -> None:
     visitor = knocking(OTHER)
     challenge = kernel.hear(KNOCK)
     assert challenge is not None
-    response = visitor.greet(SHELL, challenge, ())
+    response = tell(visitor, SHELL, challenge)
     assert response is not None
     with pytest.raises(ChallengeError) as caught:
         kernel.hear(response)
     with pytest.raises(ChallengeError, match="another key"):
         visitor.greet(SHELL, caught.value.reply, ())
-    assert not visitor.is_ready(SHELL)
+    assert not is_over(visitor, SHELL)
 
 
 def test_the_key_itself_and_jupyter_s_are_other_keys(kernel: Kernel) -> None:
@@ -337,15 +393,15 @@ def test_a_kernel_with_another_key_is_not_trusted() -> None:
     impostor, visitor = Kernel(OTHER), knocking()
     challenge = impostor.hear(KNOCK)
     assert challenge is not None
-    visitor.greet(SHELL, challenge, ())
-    own = visitor.greet(SHELL, WELCOME, ())  # it doesn't care what the answer was
+    tell(visitor, SHELL, challenge)
+    own = tell(visitor, SHELL, WELCOME)  # it doesn't care what the answer was
     assert own is not None
     with pytest.raises(ChallengeError) as caught:
-        visitor.greet(SHELL, answer(own, OTHER), ())
+        tell(visitor, SHELL, answer(own, OTHER))
     assert caught.value.reply == FAILURE
-    assert not visitor.is_ready(SHELL)
+    assert not is_over(visitor, SHELL)
     with pytest.raises(ChallengeError):
-        visitor.greet(SHELL, answer(own), ())
+        tell(visitor, SHELL, answer(own))
     with pytest.raises(UnknownSession):
         visitor.open(SHELL, b"", FRAMES, ())
 
@@ -402,11 +458,11 @@ def test_a_verdict_other_than_welcome(kernel: Kernel, verdict: bytes) -> None:
         kernel.hear(WELCOME)
     assert not kernel.trusts()
     visitor = knocking()
-    visitor.greet(SHELL, challenge, ())
+    tell(visitor, SHELL, challenge)
     with pytest.raises(ChallengeError):
-        visitor.greet(SHELL, verdict, ())
+        tell(visitor, SHELL, verdict)
     with pytest.raises(ChallengeError):
-        visitor.greet(SHELL, WELCOME, ())
+        tell(visitor, SHELL, WELCOME)
 
 
 def test_a_welcome_instead_of_a_challenge(kernel: Kernel) -> None:
@@ -468,7 +524,7 @@ def test_any_bytes_are_refused_or_answered_and_never_trusted(frames: list[bytes]
             except RemoteProtocolError:
                 continue
     assert not kernel.trusts()
-    assert not visitor.is_ready(SHELL)
+    assert not is_over(visitor, SHELL)
 
 
 # Knocking again
@@ -478,7 +534,7 @@ def test_knocks_that_queued_up_get_one_challenge(kernel: Kernel) -> None:
     visitor = knocking()
     challenges = [kernel.hear(KNOCK) for _ in range(5)]
     assert len(set(challenges)) == 1
-    answers = [visitor.greet(SHELL, c, ()) for c in challenges if c is not None]
+    answers = [tell(visitor, SHELL, c) for c in challenges if c is not None]
     assert [a is None for a in answers] == [False, True, True, True, True]
     assert answers[0] is not None
     assert kernel.hear(answers[0]) == WELCOME
@@ -508,33 +564,33 @@ def test_a_client_knocks_again_ever_more_seldom(kernel: Kernel) -> None:
     assert delays[:4] == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY]
     assert delays[-1] == LAST_RETRY
     talk(kernel, visitor)
-    assert visitor.is_ready(SHELL)
+    assert is_over(visitor, SHELL)
 
 
 def test_a_late_verdict_of_an_earlier_handshake_ends_nothing(kernel: Kernel) -> None:
     visitor = knocking()
     first = kernel.hear(KNOCK)
     assert first is not None
-    response = visitor.greet(SHELL, first, ())
+    response = tell(visitor, SHELL, first)
     assert response is not None
     late = kernel.hear(response)
     assert late == WELCOME
     visitor.due(FIRST_RETRY)
     with pytest.raises(ChallengeError):
-        visitor.greet(SHELL, late, ())
+        tell(visitor, SHELL, late)
     talk(kernel, visitor)
-    assert visitor.is_ready(SHELL)
+    assert is_over(visitor, SHELL)
 
 
 def test_an_answer_that_was_lost_is_given_again(kernel: Kernel) -> None:
     visitor = knocking()
     challenge = kernel.hear(KNOCK)
     assert challenge is not None
-    visitor.greet(SHELL, challenge, ())  # lost, with the connection
+    tell(visitor, SHELL, challenge)  # lost, with the connection
     visitor.renew(1)
     visitor.due(1)
     talk(kernel, visitor)
-    assert visitor.is_ready(SHELL)
+    assert is_over(visitor, SHELL)
 
 
 def test_after_a_restart_of_the_kernel_the_handshake_is_due_again() -> None:
@@ -543,7 +599,7 @@ def test_after_a_restart_of_the_kernel_the_handshake_is_due_again() -> None:
     restarted = Kernel()
     assert not restarted.trusts()
     visitor.renew(5)
-    assert not visitor.is_ready(SHELL)
+    assert not is_over(visitor, SHELL)
     assert visitor.wait(5) == 0
     assert Greeting(SHELL, KNOCK) in visitor.due(5)
     talk(restarted, visitor)

@@ -16,7 +16,8 @@ import pytest
 import zmq
 
 from minikernel.auth.challenge import FAILURE, WELCOME, Challenger, Responder
-from minikernel.auth.challenge_once import KNOCK, ClientChallengeOnce, challenge_key
+from minikernel.auth.challenge_once import KNOCK, challenge_key
+from minikernel.auth.challenge_once_client import ClientChallengeOnce
 from minikernel.auth.keys import SecretKey
 from minikernel.transport import connection
 from minikernel.wire.channels import Channel
@@ -35,7 +36,10 @@ CHANNELS = ("control", "shell", "stdin")
 class Speaker(RawClient):
     """Says on the wire what a test wants; the signature frame is empty."""
 
-    def __init__(self, info: dict[str, Any], session: str | None = None) -> None:
+    def __init__(
+        self, info: dict[str, Any], session: str | None = None, reconnect: int = -1
+    ) -> None:
+        self.reconnect = reconnect  # -1: a victim does not come back and take its identity back
         self.master = SecretKey(info["key"].encode())
         self.secret = challenge_key(self.master)
         super().__init__({**info, "key": ""}, session=session)
@@ -47,9 +51,8 @@ class Speaker(RawClient):
         subscribe: bytes | None = None,
         identity: bytes | None = None,
     ) -> Socket:
-        """Once: the victim of a takeover would come back and take its identity back."""
         socket = self.context.socket(kind)
-        socket.reconnect_ivl = -1
+        socket.reconnect_ivl = self.reconnect
         if kind == zmq.DEALER:
             socket.identity = identity or self.session.encode()
         if subscribe is not None:
@@ -318,12 +321,13 @@ def test_who_stands_in_the_middle_reads_and_changes_iopub(
     attacker = stranger(speak, kernel.info)
     end = ClientChallengeOnce(honest.master, entropy=os.urandom)
     with (
-        attacker.context.socket(zmq.PUB) as front,
+        attacker.context.socket(zmq.XPUB) as front,
         attacker.context.socket(zmq.SUB) as victim,
     ):
+        port = front.bind_to_random_port("tcp://127.0.0.1")
         victim.subscribe(b"")
-        victim.bind("inproc://victim")
-        front.connect("inproc://victim")
+        victim.connect(f"tcp://127.0.0.1:{port}")
+        assert front.poll(PATIENCE * 1000), "no subscription"
         honest.text("print('Alice')")
         while b"Alice" not in (frames := published(attacker.iopub))[-1] or frames[0] != b"stream":
             pass
@@ -341,7 +345,7 @@ def test_after_a_restart_identities_shake_hands_again(
     assert before.text("print(1)") == "1\n"
     kernel.kill()
     kernel.start()
-    after = speak(kernel.info, session=before.session)
+    after = speak(kernel.info, session=before.session, reconnect=5)
     after.shake(after.control)
     after.send(after.shell, "kernel_info_request")
     wait_for_count(after, "shell", "unknown session", 1)
