@@ -40,6 +40,7 @@ class Speaker(RawClient):
         self, info: dict[str, Any], session: str | None = None, reconnect: int = -1
     ) -> None:
         self.reconnect = reconnect  # -1: a victim does not come back and take its identity back
+        self.others: list[Socket] = []  # closed with the context
         self.master = SecretKey(info["key"].encode())
         self.secret = challenge_key(self.master)
         super().__init__({**info, "key": ""}, session=session)
@@ -211,6 +212,7 @@ def taken_over(attacker: Speaker, channel: str, victim: Speaker) -> Socket:
         later.connect(f"tcp://127.0.0.1:{attacker.info['hb_port']}")
         later.send(b"ping")
         assert later.poll(PATIENCE * 1000)
+    attacker.others.append(socket)
     return socket
 
 
