@@ -11,6 +11,7 @@ from getpass import getpass
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.client import KernelClient
+from jupyter_client.connect import channel_socket_types
 from jupyter_client.manager import KernelManager
 from traitlets import Unicode
 
@@ -24,6 +25,7 @@ from minikernel.client.ledger import Ledger
 from minikernel.client.verifier import Verifier
 from minikernel.errors import ConfigError
 from minikernel.transport import connection
+from minikernel.transport.curve import ClientKeys, client_keys
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ BATCH = 200  # messages of one channel before the others have their turn
 CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
 DIED = "the kernel's process has ended"
 END_OF_FILE = "\x04"  # what jupyter_client answers for it
+LINGER = 1000  # ms that a closed socket may go on sending, as jupyter_client has it
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
 
@@ -53,6 +56,15 @@ class VerifyingClient(KernelClient):
         Unauthenticated messages are accepted only if this is "null".""",
     )
 
+    encryption = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""Whether the connection file must have CURVE keys: "required"; must not: "disabled";
+        as it says: "auto" or None.""",
+    )
+
+    _curve: ClientKeys | None = None  # a pair of our own; else the kernel's (JEP 145), if any
     _verifier: Verifier | None = None
     _named_scheme: str | None = None  # by the connection file
     owns_kernel = False  # whether `close` shuts the kernel down
@@ -102,12 +114,40 @@ class VerifyingClient(KernelClient):
         """Likewise, from the fields of a connection file. Raises ConfigError."""
         key = info.get("key", self.session.key)
         named = info.get("signature_scheme", self.session.signature_scheme)
+        curve = client_keys(info)
+        connection.check_encryption(self.encryption, encrypted=curve is not None)
         secret = SecretKey(key if isinstance(key, bytes) else key.encode())
         create(self._chosen_scheme(named), secret)  # refuses before anything has changed
-        self._named_scheme, self._verifier = named, None
+        self._named_scheme, self._verifier, self._curve = named, None, curve
         foreign = not named.startswith(PREFIX)  # to jupyter_client's Session, which signs nothing
         known = {k: v for k, v in info.items() if k != "signature_scheme" or not foreign}
         super().load_connection_info(cast("KernelConnectionInfo", known))
+
+    def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> Any:  # noqa: ANN401
+        """Like jupyter_client's, with the keys that this client is to use."""
+        socket = self.context.socket(channel_socket_types[channel])
+        socket.linger = LINGER
+        if identity:
+            socket.identity = identity
+        if (keys := self._curve_keys()) is not None:
+            keys.secure(socket)
+        socket.connect(self._make_url(channel))
+        return socket
+
+    def _curve_keys(self) -> ClientKeys | None:
+        """None: nothing is encrypted. Raises ConfigError if that may not be."""
+        keys = self._curve or client_keys(
+            {"curve_publickey": self.curve_publickey, "curve_secretkey": self.curve_secretkey}
+        )
+        connection.check_encryption(self.encryption, encrypted=keys is not None)
+        return keys
+
+    @property
+    def hb_channel(self) -> Any:  # noqa: ANN401
+        """Whether anything answers, and how fast."""
+        channel = super().hb_channel
+        channel.curve = self._curve_keys()
+        return channel
 
     @property
     def shell_channel(self) -> Any:  # noqa: ANN401 - as in jupyter_client, here and below
@@ -216,6 +256,8 @@ class VerifyingClient(KernelClient):
     def _gave_up(self, timeout: float | None) -> str:
         rejected = self.ledger.rejected
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
+        if self._curve_keys() is not None:
+            why += "; under CURVE it answers only clients whose key it takes"
         return f"the kernel did not answer within {timeout} seconds{why}"
 
     def _patience(self, exchange: Exchange, channels: dict[Channel, Any]) -> int:

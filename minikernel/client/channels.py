@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jupyter_client.session import Session
 
     from minikernel.client.verifier import Msg, Verifier
+    from minikernel.transport.curve import ClientKeys
     from minikernel.wire.channels import Channel
 
 # Plain numbers: pyzmq is slow with its enums.
@@ -190,6 +191,7 @@ class HeartbeatChannel(HBChannel):
     """jupyter_client's heartbeat, which also counts the beats and takes no other echo."""
 
     beats = 0
+    curve: ClientKeys | None = None
     context: zmq.Context[Any]
     address: str
     socket: Any
@@ -217,6 +219,8 @@ class HeartbeatChannel(HBChannel):
         # The thread has no event loop, and a client's context may be one of asyncio.
         self.socket = zmq.Context.shadow(self.context.underlying).socket(zmq.REQ)
         self.socket.linger = 0
+        if self.curve is not None:
+            self.curve.secure(self.socket)
         self.socket.connect(self.address)
 
     def _ping(self, payload: bytes) -> bool:

@@ -16,7 +16,7 @@ from minikernel.auth.registry import DEFAULT, NULL, create, is_stock
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
 from minikernel.errors import ConfigError
-from minikernel.transport.connection import runtime_dir
+from minikernel.transport.connection import check_encryption, runtime_dir
 
 if TYPE_CHECKING:
     from jupyter_client.client import KernelClient
@@ -74,12 +74,15 @@ class MiniKernelManager(KernelManager):
         """See that there is something to start.
 
         Raises:
-            ConfigError: no kernelspec of this name is installed.
+            ConfigError: no kernelspec of this name is installed, or it does not promise the
+                encryption that is required.
         """
         try:
             self.kernel_spec  # noqa: B018 - looks it up
         except NoSuchKernel:
             raise ConfigError(f"no kernelspec named {self.kernel_name!r} is installed") from None
+        if self.transport_encryption == "required" and not self._kernel_supports_curve_encryption():
+            raise ConfigError(f"the kernelspec of {self.kernel_name!r} does not promise encryption")
 
     def client(self, **kwargs: Any) -> Any:  # noqa: ANN401 - traits; the client_factory's class
         """A client for the kernel, with a session of its own.
@@ -90,7 +93,17 @@ class MiniKernelManager(KernelManager):
         session = self.session.clone()
         session.session = new_id()
         scheme = {"scheme": NULL} if self.scheme == NULL else {}
-        return super().client(**{"session": session, **scheme, **kwargs})
+        required = {"encryption": "required"} if self.transport_encryption == "required" else {}
+        return super().client(**{"session": session, **scheme, **required, **kwargs})
+
+    async def _async_post_start_kernel(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in jupyter_client
+        """End the kernel if it must encrypt and can't: a provisioner need not make keys."""
+        try:
+            check_encryption(self.transport_encryption, encrypted=self.curve_secretkey is not None)
+        except ConfigError:
+            await self._async_shutdown_kernel(now=True)
+            raise
+        await super()._async_post_start_kernel(**kwargs)
 
 
 class AsyncMiniKernelManager(MiniKernelManager, AsyncKernelManager):
@@ -112,4 +125,5 @@ def own_kernel_spec(scheme: str = DEFAULT) -> KernelSpec:
         language="python",
         argv=[sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", *unsigned],
         interrupt_mode="signal",
+        metadata={"supported_encryption": ["curve"]},
     )

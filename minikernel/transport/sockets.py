@@ -12,11 +12,14 @@ import zmq
 
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import PORTS, ConnectionInfo
+from minikernel.transport.loops import start_thread
 from minikernel.wire.channels import Channel
 from minikernel.wire.frames import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from minikernel.transport.curve import Server
 
 MIB = 1 << 20
 MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends more
@@ -38,13 +41,15 @@ class KernelSockets:
 
     Args:
         info: where to bind; ports 0 are replaced by those that were bound.
+        clients: path of the list of CURVE keys that may connect; None: all who know the kernel's.
 
     Raises:
-        ConfigError: an address can't be bound.
+        ConfigError: an address can't be bound, or a key or the list can't be used.
     """
 
-    def __init__(self, info: ConnectionInfo) -> None:
+    def __init__(self, info: ConnectionInfo, clients: str | None = None) -> None:
         self._context = zmq.Context()
+        self._curve = self._curve_server(info, clients)
         self._ipc_files: list[Path] = []
         self.iopub_lock = threading.RLock()  # a signal handler of the user's may publish
         self.shell = self._router(Channel.SHELL)
@@ -71,7 +76,24 @@ class KernelSockets:
         socket = self._context.socket(kind)
         socket.linger = LINGER
         socket.maxmsgsize = MAX_MESSAGE[channel]
+        if self._curve is not None:
+            self._curve.secure(socket)
         return socket
+
+    def _curve_server(self, info: ConnectionInfo, clients: str | None) -> Server | None:
+        if not info.curve:
+            if clients is not None:
+                raise ConfigError("a list of clients needs CURVE keys in the connection file")
+            return None
+        from minikernel.transport.curve import Server  # noqa: PLC0415 - the others need none of it
+
+        return Server(self._context, info.curve, clients)
+
+    def serve(self) -> None:
+        """Start the threads that serve sockets: the heartbeat's, and who admits CURVE clients."""
+        start_thread("minikernel heartbeat", self.echo_heartbeats)
+        if self._curve is not None and self._curve.asks:
+            start_thread("minikernel admission", self._curve.admit)
 
     def _bind(self, info: ConnectionInfo) -> None:
         mask = os.umask(0o077)  # ipc sockets for this user only
