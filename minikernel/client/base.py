@@ -125,11 +125,12 @@ class VerifyingClient(KernelClient):
 
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> Any:  # noqa: ANN401
         """Like jupyter_client's, with the keys that this client is to use."""
+        keys = self._curve_keys()
         socket = self.context.socket(channel_socket_types[channel])
         socket.linger = LINGER
         if identity:
             socket.identity = identity
-        if (keys := self._curve_keys()) is not None:
+        if keys is not None:
             keys.secure(socket)
         socket.connect(self._make_url(channel))
         return socket
@@ -214,7 +215,8 @@ class VerifyingClient(KernelClient):
     def _ask_control(self, msg_type: str) -> str:
         """Send a request without content on control; returns its msg_id."""
         msg: Msg = self.session.msg(msg_type, {})
-        self.control_channel.send(msg)
+        if self.control_channel.receiver.can_send():  # if not, its deadline tells
+            self.control_channel.send(msg)
         return str(msg["header"]["msg_id"])
 
     def input(self, string: str, parent: Msg | None = None) -> None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from minikernel.wire.channels import Channel
 
 # Plain numbers: pyzmq is slow with its enums.
-EVENTS, POLLIN, SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.SNDMORE)
+EVENTS, POLLIN, POLLOUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
+SNDMORE = int(zmq.SNDMORE)
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
@@ -74,6 +75,10 @@ class Receiver:
         if not self.ahead and (msg := self.take()) is not None:
             self.ahead.append(msg)
         return bool(self.ahead)
+
+    def can_send(self) -> bool:
+        """Whether `send` would not wait: a peer that encrypts otherwise is gone for good."""
+        return bool(self._raw.get(EVENTS) & POLLOUT)  # type: ignore[operator]  # an int, for this option
 
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""

@@ -6,6 +6,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.session import Session, new_id, new_id_bytes
@@ -101,9 +102,17 @@ class MiniKernelManager(KernelManager):
         try:
             check_encryption(self.transport_encryption, encrypted=self.curve_secretkey is not None)
         except ConfigError:
-            await self._async_shutdown_kernel(now=True)
+            await self._async_kill_kernel()
+            await self._async_cleanup_resources()
             raise
         await super()._async_post_start_kernel(**kwargs)
+
+    async def _async_request_shutdown(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
+        """Ask the kernel to end, unless it encrypts otherwise: the request would wait for good."""
+        self._connect_control_socket()
+        events: Any = self._control_socket.get(zmq.EVENTS) if self._control_socket else 0
+        if events & zmq.POLLOUT:
+            await super()._async_request_shutdown(restart)
 
 
 class AsyncMiniKernelManager(MiniKernelManager, AsyncKernelManager):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KEY_LENGTH = 40  # characters of Z85 (RFC 32)
 ZAP = "inproc://zeromq.zap.01"  # where libzmq asks (RFC 27)
 DOMAIN = b"minikernel"
+HANDSHAKE = 3000  # ms that somebody may take to be admitted
 KERNEL_PAIR = ("curve_publickey", "curve_secretkey")
 CLIENT_PAIR = ("curve_client_publickey", "curve_client_secretkey")
 SERVER_KEY = "curve_serverkey"
@@ -83,6 +84,7 @@ class Server:
         socket.curve_secretkey = self._keys.secret.reveal()
         if self._clients is not None:
             socket.zap_domain = DOMAIN
+            socket.handshake_ivl = HANDSHAKE
             socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # nobody to ask: nobody connects
 
     @property
@@ -106,8 +108,9 @@ class Server:
             and len(credentials) == 1
             and z85.encode(credentials[0]) in self._clients
         )
-        # Not 300, upon which a client would try again and again.
-        status = (b"200", b"OK") if allowed else (b"400", b"not on the list of clients")
+        # Not 400: a client that is told so never tries again, and waits for good when it sends.
+        # This one hears nothing, is cut off after HANDSHAKE, and tries again.
+        status = (b"200", b"OK") if allowed else (b"300", b"not on the list of clients")
         return [b"1.0", request, *status, b"", b""]
 
 
