@@ -261,17 +261,15 @@ def relay_the_handshake(victim: Speaker, front: Socket, attacker: Speaker) -> by
     """The victim shakes hands with the kernel through the attacker; its identity at his ROUTER."""
     end = ClientChallengeOnce(victim.master, entropy=os.urandom)
     end.renew(0)
-    end.due(0)
-    frame: bytes | None = KNOCK
-    while frame is not None:
+    frame = b""
+    while frame != WELCOME:
+        frame = next(said.frame for said in end.due(0) if said.channel is Channel.SHELL)
         victim.say(victim.shell, frame)
         identity, *frames = front.recv_multipart()
         attacker.shell.send_multipart(frames)
-        if end.is_ready(Channel.SHELL):
-            break
-        front.send_multipart([identity, *attacker.shell.recv_multipart()])
-        frame = end.greet(Channel.SHELL, victim.hear(victim.shell), ())
-    assert end.is_ready(Channel.SHELL)
+        if frame != WELCOME:
+            front.send_multipart([identity, *attacker.shell.recv_multipart()])
+            end.greet(Channel.SHELL, victim.hear(victim.shell), ())
     return identity
 
 
