@@ -204,6 +204,7 @@ def taken_over(attacker: Speaker, channel: str, victim: Speaker) -> Socket:
     """A connection under the victim's identity, when the kernel has taken notice of it."""
     socket = attacker.context.socket(zmq.DEALER)
     socket.identity = victim.session.encode()
+    socket.reconnect_ivl = -1
     with socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) as monitor:
         socket.connect(f"tcp://127.0.0.1:{attacker.info[f'{channel}_port']}")
         assert monitor.poll(PATIENCE * 1000)
@@ -255,6 +256,18 @@ def test_who_copies_the_identity_answers_input_in_the_victim_s_name(
     stdin.send_multipart(frames)
     outputs = honest.outputs(msg_id)
     assert [m["content"]["text"] for m in outputs if "text" in m["content"]] == ["forged\n"]
+
+
+def test_a_victim_that_reconnects_takes_its_identity_back(
+    kernel: KernelProcess, speak: Callable[..., Speaker]
+) -> None:
+    victim = speak(reconnect=5).join()
+    attacker = stranger(speak, kernel.info)
+    with victim.shell.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) as monitor:
+        taken_over(attacker, "shell", victim)
+        assert monitor.poll(PATIENCE * 1000)
+        victim.shell.disable_monitor()
+    assert victim.text("print('no handshake')") == "no handshake\n"
 
 
 def relay_the_handshake(victim: Speaker, front: Socket, attacker: Speaker) -> bytes:
