@@ -39,7 +39,7 @@ class Speaker(RawClient):
     def __init__(
         self, info: dict[str, Any], session: str | None = None, reconnect: int = -1
     ) -> None:
-        self.reconnect = reconnect  # -1: a victim does not come back and take its identity back
+        self.reconnect = reconnect  # ms; -1: a connection that is lost stays lost
         self.others: list[Socket] = []  # closed with the context
         self.master = SecretKey(info["key"].encode())
         self.secret = challenge_key(self.master)
@@ -258,16 +258,20 @@ def test_who_copies_the_identity_answers_input_in_the_victim_s_name(
     assert [m["content"]["text"] for m in outputs if "text" in m["content"]] == ["forged\n"]
 
 
-def test_a_victim_that_reconnects_takes_its_identity_back(
-    kernel: KernelProcess, speak: Callable[..., Speaker]
+def test_a_victim_whose_identity_was_taken_is_not_told(
+    kernel: KernelProcess, speak: Callable[..., Speaker], honest: Speaker, tmp_path: Path
 ) -> None:
-    victim = speak(reconnect=5).join()
+    """Its connection stays open, and nothing that it sends is read."""
     attacker = stranger(speak, kernel.info)
-    with victim.shell.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) as monitor:
-        taken_over(attacker, "shell", victim)
-        assert monitor.poll(PATIENCE * 1000)
-        victim.shell.disable_monitor()
-    assert victim.text("print('no handshake')") == "no handshake\n"
+    with honest.shell.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor:
+        shell = taken_over(attacker, "shell", honest)
+        honest.send(honest.shell, "execute_request", **marking(tmp_path / "ran"))
+        for _ in range(10):
+            attacker.request(shell, "kernel_info_request")
+        assert not monitor.poll(0)
+        honest.shell.disable_monitor()
+    assert not honest.shell.poll(0)
+    assert not (tmp_path / "ran").exists()
 
 
 def relay_the_handshake(victim: Speaker, front: Socket, attacker: Speaker) -> bytes:
