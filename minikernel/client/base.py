@@ -321,6 +321,9 @@ class VerifyingClient(KernelClient):
     def _gave_up(self, timeout: float | None) -> str:
         rejected = self.ledger.rejected
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
+        scheme = self.verifier.joining
+        if scheme is not None and not scheme.connected:
+            why += "; what it publishes on iopub does not arrive"
         if self._curve_keys() is not None:
             why += "; under CURVE it answers only clients whose key it takes"
         return f"the kernel did not answer within {timeout} seconds{why}"
