@@ -35,6 +35,7 @@ class ClientChallengeOnce(ChallengeOnce):
     """
 
     observes = True
+    connected = True  # nobody says whether iopub is
     refusal: str | None = None
 
     def __init__(self, key: SecretKey, *, entropy: Entropy) -> None:

@@ -229,6 +229,7 @@ def test_renewing_goes_on_with_what_is_under_way(kernel: Kernel) -> None:
 def test_what_became_of_requests_cannot_be_told() -> None:
     visitor = client()
     assert visitor.observes
+    assert visitor.connected
     assert visitor.refusal is None
     assert not visitor.has_taken_over
     assert visitor.fates({SHELL: {"a request": b""}}) == {}
