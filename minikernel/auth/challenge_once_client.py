@@ -11,7 +11,7 @@ from minikernel.errors import BadSignature, ChallengeError, FramingError, Unknow
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from minikernel.auth.challenge_once import Entropy
     from minikernel.auth.keys import SecretKey
@@ -108,6 +108,11 @@ class ClientChallengeOnce(ChallengeOnce):
         self, channel: Channel, peer: Peer, msg_type: str, content: Mapping[str, object]
     ) -> None:
         """Messages have no part in the handshake."""
+
+    @property
+    def under_way(self) -> Collection[Channel]:
+        """The channels that have not shaken hands."""
+        return [channel for channel, visit in self._visits.items() if not visit.is_over]
 
     has_taken_over = False
 
