@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "install": "make the kernel appear in a JupyterLab of another environment",
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
+    "invite": "a connection file for somebody who may do less than the owner",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
     "echo": "an echo server over plain TCP, with a one-time challenge first",
 }

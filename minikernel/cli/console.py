@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import minikernel
@@ -20,6 +19,7 @@ EPILOG = """\
 examples:
   minikernel console
   minikernel console --existing kernel.json
+  minikernel console --existing alice.json     with an invitation
 
 keys:
   Enter         run the cell, or begin a new line if it is not complete
@@ -41,7 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("--existing", metavar="FILE", help="the connection file of a kernel that runs")
-    add("--scheme", metavar="NAME", help="who may talk: hmac-sha256 (default), hmac-HASH, null")
+    add(
+        "--scheme",
+        metavar="NAME",
+        help="who may talk: hmac-sha256 (default), hmac-HASH, channel-hmac-sha256, null",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,20 +73,12 @@ def run(args: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _client(existing: str | None, scheme: str | None) -> Iterator[MiniKernelClient]:
     from minikernel.cli.kernels import kernel_of_our_own, orderly_end  # noqa: PLC0415 - the client
+    from minikernel.transport.connection import find  # noqa: PLC0415 - likewise
 
     if existing is None:
         with kernel_of_our_own(**({"scheme": scheme} if scheme else {})) as client:
             yield client
         return
-    found = _connection_file(existing)
+    found = find(existing)
     with orderly_end(), minikernel.connect(found, scheme=scheme, timeout=ANSWER_TIMEOUT) as client:
         yield client
-
-
-def _connection_file(name: str) -> Path:
-    """The file of this name, here or where Jupyter keeps them."""
-    from minikernel.transport.connection import runtime_dir  # noqa: PLC0415 - see above
-
-    here = Path(name)
-    there = runtime_dir() / name
-    return there if not here.exists() and there.exists() else here
