@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from minikernel.errors import ConfigError, KernelDied
+from minikernel.errors import ConfigError, KernelDied, TooManySessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConfigError as problem:
         return _complain(problem, USAGE)
-    except KernelDied as problem:
+    except (KernelDied, TooManySessions) as problem:
         return _complain(problem, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED

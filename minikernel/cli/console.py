@@ -65,8 +65,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "console needs prompt_toolkit: pip install 'minikernel[console]'"
         ) from None
-    with _client(args.existing, args.scheme) as client:
-        Console(client).talk()
+    with (
+        _client(args.existing, args.scheme) as client,
+        contextlib.closing(Console(client)) as console,
+    ):
+        console.talk()
     return 0
 
 

@@ -44,6 +44,11 @@ DIED = "the kernel's process has ended"
 END_OF_FILE = "\x04"  # what jupyter_client answers for it
 SILENCE = 10.0  # seconds without an answer to a heartbeat after which we shake hands again
 REFUSAL_LENGTH = 200  # characters
+# Under channel-hmac: to a stranger a kernel answers nothing.
+UNKNOWN_CLIENT = (
+    "it does not run, or does not know this client: another key, --refuse,"
+    " and rights or an id that were edited end an invitation"
+)
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
 
@@ -274,6 +279,10 @@ class VerifyingClient(KernelClient):
         return self.manager
 
     def _gave_up(self, timeout: float | None) -> str:
+        if self.verifier.joining is not None and not self.verifier.joining.is_ready(
+            Channel.CONTROL
+        ):
+            return f"the kernel did not answer within {timeout} seconds; {UNKNOWN_CLIENT}"
         rejected = self.ledger.rejected
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         return f"the kernel did not answer within {timeout} seconds{why}"

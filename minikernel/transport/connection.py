@@ -153,6 +153,8 @@ def create(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
         except OSError:
             target.unlink(missing_ok=True)
             raise
+    except FileExistsError:
+        raise ConfigError(f"connection file {str(path)!r} is there already") from None
     except OSError as error:
         raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
 
