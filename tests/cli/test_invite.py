@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Said
+    from conftest import Said
 
 KEY = "0123456789abcdef-the key"
 PORT = 50_000
