@@ -22,6 +22,7 @@ from minikernel.client.base import (
     READY_TRY,
     VerifyingClient,
     ask_terminal,
+    monitors,
     with_messages,
 )
 from minikernel.client.channels import AsyncVerifyingChannel, HeartbeatChannel, deadline_in
@@ -179,8 +180,9 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         channels = self._watched(channels)
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
-            if channel.receiver.monitor is not None:
-                poller.register(channel.receiver.monitor, zmq.POLLIN)
+        watching = monitors(channels)
+        for monitor in watching:
+            poller.register(monitor, zmq.POLLIN)
         ready, lives = channels, True
         while True:
             heard = await self._hear(exchange, ready, handlers)
@@ -191,6 +193,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             if not heard and not lives:
                 raise KernelDied(DIED)
             events = dict(await poller.poll(self._patience(exchange, channels)))
+            if not watching.isdisjoint(events):
+                self._look_again = 0.0
             ready = with_messages(channels, events)
             lives = bool(ready) or await self._lives()
 

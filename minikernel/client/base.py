@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
 
     from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.auth.scheme import Joining
     from minikernel.client.verifier import Lost, Msg, TraceEvent
 
 READY_GRACE = 0.05  # seconds to wait for the idle of a kernel_info_request before asking again
@@ -66,6 +67,7 @@ class VerifyingClient(KernelClient):
     _verifier: Verifier | None = None
     named_scheme: str | None = None  # by the connection file, if not to jupyter_client's Session
     _invitation: Credential | None = None
+    _look_again = 0.0  # when a handshake wants to be seen to; seconds, monotonic
     owns_kernel = False  # whether `close` shuts the kernel down
 
     @property
@@ -170,18 +172,24 @@ class VerifyingClient(KernelClient):
 
     def _tend(self) -> float | None:
         """See to the handshake, if the scheme has one; seconds until it should be seen to again."""
-        verifier, now = self.verifier, time.monotonic()
-        if verifier.joining is None:
+        joining, now = self.verifier.joining, time.monotonic()
+        if joining is None:
             return None
+        if now >= self._look_again or joining.wait(now) == 0:
+            self._look_after(joining, now)
+            wait = joining.wait(now)
+            self._look_again = now + (LIVENESS if wait is None else min(wait, LIVENESS))
+        return max(0.0, self._look_again - now)
+
+    def _look_after(self, joining: Joining, now: float) -> None:
         opened = [getattr(self, f"_{c.value}_channel") for c in MESSAGE_CHANNELS]
         lost = [c for c in opened if c is not None and c.receiver.has_lost_connection()]
         if lost or self._is_silent(now):
-            verifier.joining.renew(now)
-        self.control_channel.receiver.has_message()  # what belongs to the handshake is taken
-        for channel, frames in verifier.due(now):
+            joining.renew(now)
+        if joining.wait(now) is not None:
+            self.control_channel.receiver.has_message()  # takes what belongs to the handshake
+        for channel, frames in self.verifier.due(now):
             self._opened(channel).receiver.put(frames)
-        wait = verifier.joining.wait(now)
-        return LIVENESS if wait is None else min(wait, LIVENESS)
 
     def _is_silent(self, now: float) -> bool:
         """Whether heartbeats have been sent for long, and none came back."""
@@ -195,10 +203,12 @@ class VerifyingClient(KernelClient):
         scheme = self.verifier.joining
         if scheme is None:
             return None
+        self._look_again = 0.0
         self._tend()
         if scheme.is_ready(channel):
             return None
         scheme.renew(time.monotonic())
+        self._look_again = 0.0
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
 
     @property
@@ -323,6 +333,7 @@ class VerifyingClient(KernelClient):
         """The kernel was restarted: the session is over, whether or not we have noticed."""
         if self.verifier.joining is not None:
             self.verifier.joining.renew(time.monotonic())
+            self._look_again = 0.0
 
     def _control_exchange(self, msg_type: str, content: dict[str, Any], timeout: float) -> Exchange:
         return Exchange(
@@ -350,6 +361,12 @@ class VerifyingClient(KernelClient):
         )
         if answer is not None and not over:
             self.input(answer, parent=question)
+
+
+def monitors(channels: dict[Channel, Any]) -> set[Any]:
+    """The sockets that tell of lost connections, if they are wanted."""
+    watching = (channel.receiver.monitor for channel in channels.values())
+    return {monitor for monitor in watching if monitor is not None}
 
 
 def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> dict[Channel, Any]:
