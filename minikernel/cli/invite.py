@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from minikernel.auth.channel_hmac_keys import Credential
     from minikernel.transport.connection import ConnectionInfo
 
-# What goes into an invitation besides its own three fields. Nothing else is copied: what this
-# version does not know may be secret.
+# What is copied into an invitation. Nothing else is: what this version does not know may be secret.
 COPIED = (*connection.PORTS.values(), "transport", "ip", "signature_scheme", "kernel_name")
 EPILOG = """\
 examples:
@@ -62,6 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="of a running kernel, here or where Jupyter keeps them",
     )
     add("--output", metavar="FILE", type=Path, help="what to write (default: NAME.json, here)")
+    add(
+        "--curve-clients", metavar="LIST", help="of a kernel with CURVE: put the client on its list"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,13 +74,28 @@ def run(args: argparse.Namespace) -> int:
     """
     path = connection.find(args.connection_file)
     info, fields = connection.read(path)
-    _check(path, info)
+    _check(path, info, listed=args.curve_clients is not None)
     credential = Master(info.secret).invite(args.name, args.rights)
     output = args.output or Path(f"{args.name}.json")
-    connection.create(output, invitation(fields, credential))
+    encryption, public = _encryption(info, fields)
+    connection.create(output, {**invitation(fields, credential), **encryption})
+    if args.curve_clients is not None:
+        from minikernel.transport.curve import add_client  # noqa: PLC0415 - zmq, if it is needed
+
+        add_client(args.curve_clients, public, args.name)
     print(output)
     print(promise(args.name, args.rights))
     return 0
+
+
+def _encryption(info: ConnectionInfo, fields: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The CURVE fields of a client with a pair of its own, and its public key, if there are any."""
+    if not info.curve:
+        return {}, ""
+    from minikernel.transport.curve import CLIENT_PAIR, SERVER_KEY, client_fields  # noqa: PLC0415 - zmq
+
+    new, public = client_fields(fields)
+    return {name: new[name] for name in (SERVER_KEY, *CLIENT_PAIR)}, public
 
 
 def _name(text: str) -> str:
@@ -87,7 +104,7 @@ def _name(text: str) -> str:
     return text
 
 
-def _check(path: Path, info: ConnectionInfo) -> None:
+def _check(path: Path, info: ConnectionInfo, *, listed: bool) -> None:
     file = f"connection file {str(path)!r}"
     if info.is_invitation:
         raise ConfigError(f"{file}: an invitation can't invite; take the kernel's own file")
@@ -96,6 +113,8 @@ def _check(path: Path, info: ConnectionInfo) -> None:
             f"{file}: {info.signature_scheme} knows no invitations;"
             f" start the kernel with --scheme {CHANNEL_HMAC}"
         )
+    if listed and not info.curve:
+        raise ConfigError(f"{file}: no CURVE keys, so there is no --curve-clients")
     if not all(getattr(info, port) for port in connection.PORTS.values()):
         raise ConfigError(f"{file}: its kernel has not chosen its ports yet; start it first")
 

@@ -21,14 +21,18 @@ from minikernel.client.base import (
     READY_GRACE,
     READY_TRY,
     VerifyingClient,
-    ask_terminal,
+)
+from minikernel.client.channels import (
+    HeartbeatChannel,
+    VerifyingChannel,
+    deadline_in,
     monitors,
     with_messages,
 )
-from minikernel.client.channels import HeartbeatChannel, VerifyingChannel, deadline_in
 from minikernel.client.interrupts import Forwarding
 from minikernel.client.ledger import Ledger
 from minikernel.client.result import Collector, Result
+from minikernel.client.terminal import ask_terminal
 from minikernel.errors import KernelDied
 from minikernel.wire.channels import Channel
 

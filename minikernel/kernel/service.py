@@ -96,6 +96,10 @@ def _connection_file(options: Options) -> tuple[Path, bool]:
         signature_scheme=registry.DEFAULT if scheme == registry.NULL else scheme,
         key=key,
     )
+    if options.encryption in {"auto", "required"}:
+        from minikernel.transport.curve import new_pair  # noqa: PLC0415 - if it is asked for
+
+        fields |= new_pair()
     path = connection.runtime_dir() / f"kernel-{os.urandom(8).hex()}.json"
     if options.transport == "ipc":
         fields["ip"] = str(path.with_suffix("")) + "-ipc"
@@ -135,6 +139,7 @@ class Kernel:
 
     def __init__(self, path: Path, options: Options, remove: Callable[[], None]) -> None:
         info, fields = connection.read(path)
+        connection.check_encryption(options.encryption, encrypted=bool(info.curve))
         name = scheme_name(info, options)
         registry.check(name, info.secret)  # refuse a wrong scheme or key before binding
         exposed = connection.readable_by_others(path)
@@ -149,7 +154,9 @@ class Kernel:
         self._pid = os.getpid()
         self._history_problem: str | None = None
         self._orphans: Path | None = path.parent
-        self._sockets = KernelSockets(info, handover=name not in registry.WITH_SESSIONS)
+        self._sockets = KernelSockets(
+            info, clients=options.curve_clients, handover=name not in registry.WITH_SESSIONS
+        )
         try:
             ports = {name: getattr(info, name) for name in connection.PORTS.values()}
             if any(fields[name] != port for name, port in ports.items()):
@@ -250,18 +257,12 @@ class Kernel:
     def serve(self) -> None:
         """Answer requests until told to end."""
         self._streams.start()
-        start_thread("minikernel heartbeat", self._answer_heartbeats)
+        self._sockets.serve(None if self._heartbeat is None else self._heartbeat.answer)
         self._control_thread = start_thread("minikernel control", self._control.run)
         self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
         signals.release()
         self._serve_plainly()
-
-    def _answer_heartbeats(self) -> None:
-        if self._heartbeat is None:
-            self._sockets.echo_heartbeats()
-        else:
-            self._sockets.answer_heartbeats(self._heartbeat.answer)
 
     def catch_signals(self) -> None:
         """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""

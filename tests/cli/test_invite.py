@@ -12,7 +12,7 @@ from minikernel.auth.channel_hmac_keys import Master, Right
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import CHANNEL_HMAC
 from minikernel.cli.invite import invitation, promise
-from minikernel.transport import connection
+from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,23 @@ def test_a_file_where_jupyter_keeps_them(
     runtime.mkdir(parents=True)
     (tmp_path / write()).rename(runtime / "kernel.json")
     assert call(*arguments("kernel.json")).code == 0
+
+
+def test_encryption(call: Callable[..., Said], write: Callable[..., str], tmp_path: Path) -> None:
+    pair = curve.new_pair()
+    said = call(*arguments(write(**pair), "--curve-clients", "clients.txt"))
+    assert (said.code, said.err) == (0, "")
+    fields = json.loads((tmp_path / "alice.json").read_text())
+    assert pair["curve_secretkey"] not in str(fields)
+    assert fields["curve_serverkey"] == pair["curve_publickey"]
+    listed = (tmp_path / "clients.txt").read_text()
+    assert listed == f"{fields['curve_client_publickey']} alice\n"
+    assert connection.read(tmp_path / "alice.json")[0].is_invitation
+
+
+def test_a_list_needs_encryption(refused: Callable[..., str], write: Callable[..., str]) -> None:
+    line = refused(*arguments(write(), "--curve-clients", "clients.txt"))
+    assert line.endswith("no CURVE keys, so there is no --curve-clients")
 
 
 def test_nothing_is_overwritten(

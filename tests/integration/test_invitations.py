@@ -17,7 +17,7 @@ from minikernel.auth.channel_hmac_keys import ALL_RIGHTS, Right
 from minikernel.auth.registry import CHANNEL_HMAC
 from minikernel.cli.app import main
 from minikernel.errors import PermissionDenied, TooManySessions
-from minikernel.transport import connection
+from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -423,6 +423,24 @@ def test_a_cell_that_raises_permission_error_is_no_denial(owner: MiniKernelClien
     result = owner.run("print('before'); raise PermissionError('mine')", timeout=TIMEOUT)
     assert result.error is not None
     assert (result.error.evalue, result.stdout, result.complete) == ("mine", "before\n", True)
+
+
+def test_an_invitation_to_a_kernel_that_encrypts(
+    start_kernel: Callable[..., KernelProcess],
+    join: Callable[..., MiniKernelClient],
+    tmp_path: Path,
+) -> None:
+    listed, path = str(tmp_path / "clients.txt"), tmp_path / "alice.json"
+    kernel = start_kernel(
+        "--curve-clients", listed, signature_scheme=CHANNEL_HMAC, **curve.new_pair()
+    )
+    names = ["--name", "alice", "--rights", "observe,execute", "--output", str(path)]
+    to = ["--connection-file", str(kernel.file), "--curve-clients", listed]
+    assert main(["invite", *names, *to]) == 0
+    alice = join(path)
+    assert alice.run("6 * 7", timeout=TIMEOUT).value == "42"
+    with pytest.raises(PermissionDenied):
+        alice.interrupt()
 
 
 def test_the_invitation_holds_no_master_key(
