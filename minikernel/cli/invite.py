@@ -80,9 +80,7 @@ def run(args: argparse.Namespace) -> int:
     encryption, public = _encryption(info, fields)
     connection.create(output, {**invitation(fields, credential), **encryption})
     if args.curve_clients is not None:
-        from minikernel.transport.curve import add_client  # noqa: PLC0415 - zmq, if it is needed
-
-        add_client(args.curve_clients, public, args.name)
+        _add_to_list(args.curve_clients, public, args.name, output)
     print(output)
     print(promise(args.name, args.rights))
     return 0
@@ -96,6 +94,17 @@ def _encryption(info: ConnectionInfo, fields: Mapping[str, Any]) -> tuple[dict[s
 
     new, public = client_fields(fields)
     return {name: new[name] for name in (SERVER_KEY, *CLIENT_PAIR)}, public
+
+
+def _add_to_list(path: str, public: str, name: str, output: Path) -> None:
+    """Or remove the invitation: without it the command can be repeated."""
+    from minikernel.transport.curve import add_client  # noqa: PLC0415 - likewise
+
+    try:
+        add_client(path, public, name)
+    except ConfigError:
+        output.unlink()
+        raise
 
 
 def _name(text: str) -> str:

@@ -116,6 +116,21 @@ def test_a_list_needs_encryption(refused: Callable[..., str], write: Callable[..
     assert line.endswith("no CURVE keys, so there is no --curve-clients")
 
 
+def test_a_list_that_can_not_be_written_leaves_no_invitation(
+    refused: Callable[..., str], write: Callable[..., str], tmp_path: Path
+) -> None:
+    line = refused(*arguments(write(**curve.new_pair()), "--curve-clients", "gone/clients.txt"))
+    assert "list of clients 'gone/clients.txt': No such file" in line
+    assert not (tmp_path / "alice.json").exists()
+
+
+def test_a_client_s_file_can_not_invite_to_a_kernel_that_encrypts(
+    refused: Callable[..., str], write: Callable[..., str]
+) -> None:
+    fields, _ = curve.client_fields(curve.new_pair())
+    assert "this is the file of a client" in refused(*arguments(write(**fields)))
+
+
 def test_nothing_is_overwritten(
     refused: Callable[..., str], write: Callable[..., str], tmp_path: Path
 ) -> None:
