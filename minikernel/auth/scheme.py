@@ -154,6 +154,7 @@ class Joining(Scheme, Protocol):
     """A client's side of a scheme that shakes hands before it lets anybody speak."""
 
     observes: bool  # whether the kernel's publications are for this client
+    connected: bool  # whether they arrive, if so
     refusal: str | None  # why the kernel lets this client in no more
 
     def renew(self, now: float) -> None:

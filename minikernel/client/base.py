@@ -19,7 +19,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
-from minikernel.client.credentials import credential_in, joining
+from minikernel.client.credentials import UNKNOWN_CLIENT, credential_in, joining
 from minikernel.client.escape import shortened
 from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.client.ledger import Ledger
@@ -45,11 +45,6 @@ CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
 DIED = "the kernel's process has ended"
 SILENCE = 10.0  # seconds without an answer to a heartbeat after which we shake hands again
 REFUSAL_LENGTH = 200  # characters
-# Under channel-hmac: to a stranger a kernel answers nothing.
-UNKNOWN_CLIENT = (
-    "it does not run, or does not know this client: another key, --refuse,"
-    " and an id or rights that were edited end an invitation"
-)
 LINGER = 1000  # ms that a closed socket may go on sending, as jupyter_client has it
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
@@ -328,6 +323,8 @@ class VerifyingClient(KernelClient):
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         if joining is not None and not joining.is_ready(Channel.CONTROL):
             why = f"; {UNKNOWN_CLIENT}"
+        elif joining is not None and not joining.connected:
+            why += "; what it publishes on iopub does not arrive"
         if self._curve_keys() is not None:
             why += "; under CURVE it answers only clients whose key it takes"
         return f"the kernel did not answer within {timeout} seconds{why}"

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.scheme import Joining
 
+# To a stranger a kernel answers nothing.
+UNKNOWN_CLIENT = (
+    "it does not run, or does not know this client: another key, --refuse,"
+    " and an id or rights that were edited end an invitation"
+)
+
 
 class Invitation(msgspec.Struct, frozen=True):
     """The fields that stand in a file instead of the key (channel-hmac, section 2)."""

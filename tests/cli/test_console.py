@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from conftest import KernelProcess
+
 TIMEOUT = 20  # seconds for any one answer
 OUTPUT = "\x1b[?2004l"  # the end of a prompt: bracketed paste is switched off
 CPR = "\x1b[6n"  # asks a terminal where its cursor is
@@ -293,6 +295,20 @@ def test_an_invitation_that_does_not_observe(
     terminal = console("--existing", invite("execute"))
     terminal.see("this invitation is not for outputs: you see whether a cell failed")
     terminal.run("1 / 0", "ZeroDivisionError\x1b[0m: division by zero", number=1)
+    terminal.run("exit", number=2)
+    assert terminal.ended()
+
+
+def test_a_restart_of_an_existing_kernel_is_told(
+    console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess]
+) -> None:
+    kernel = start_kernel(signature_scheme="channel-hmac-sha256")
+    terminal = console("--existing", str(kernel.file))
+    terminal.run(SLEEPING, OUTPUT + "asleep", number=1)
+    kernel.kill()
+    kernel.start()
+    terminal.see("this execute_request will not come: nobody knows whether it ran")
+    terminal.run("6 * 7", "42\r\n", number=1)
     terminal.run("exit", number=2)
     assert terminal.ended()
 
