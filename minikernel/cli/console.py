@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--scheme",
         metavar="NAME",
-        help="who may talk: hmac-sha256 (default), hmac-HASH, channel-hmac-sha256, null",
+        help="who may talk: hmac-sha256 (default), channel-hmac-sha256, ...",
     )
 
 

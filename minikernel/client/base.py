@@ -19,7 +19,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
-from minikernel.client.credentials import UNKNOWN_CLIENT, credential_in, joining
+from minikernel.client.credentials import credential_in, joining, unanswered
 from minikernel.client.escape import shortened
 from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.client.ledger import Ledger
@@ -216,7 +216,8 @@ class VerifyingClient(KernelClient):
         if lost or self._is_silent(now):
             joining.renew(now)
         if joining.wait(now) is not None:
-            self.control_channel.receiver.has_message()  # takes what belongs to the handshake
+            for name in joining.under_way:
+                self._opened(name).receiver.has_message()  # takes what belongs to the handshake
         for channel, frames in self.verifier.due(now):
             self._opened(channel).receiver.put(frames)
 
@@ -322,7 +323,7 @@ class VerifyingClient(KernelClient):
         rejected, joining = self.ledger.rejected, self.verifier.joining
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         if joining is not None and not joining.is_ready(Channel.CONTROL):
-            why = f"; {UNKNOWN_CLIENT}"
+            why = f"; {unanswered(self._invitation)}"
         elif joining is not None and not joining.connected:
             why += "; what it publishes on iopub does not arrive"
         if self._curve_keys() is not None:
@@ -331,9 +332,10 @@ class VerifyingClient(KernelClient):
 
     def _watched(self, channels: dict[Channel, Any]) -> dict[Channel, Any]:
         """Where a handshake could go on meanwhile, too."""
-        if self.verifier.joining is None:
+        joining = self.verifier.joining
+        if joining is None:
             return channels
-        return {**channels, Channel.CONTROL: self.control_channel}
+        return {**channels, **self._channels(*joining.under_way)}
 
     def _raise_if_lost(self, exchange: Exchange | Admission) -> None:
         """Raises RequestLost, or TooManySessions, if no answer will come."""

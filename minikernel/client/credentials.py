@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from minikernel.auth.registry import CHANNEL_HMAC, check
+from minikernel.auth.registry import CHALLENGE_ONCE, CHANNEL_HMAC, check
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.scheme import Joining
 
-# To a stranger a kernel answers nothing.
-UNKNOWN_CLIENT = (
-    "it does not run, or does not know this client: another key, --refuse,"
-    " and an id or rights that were edited end an invitation"
-)
+ENDINGS = ": another key, --refuse, and an id or rights that were edited end an invitation"
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -55,12 +51,22 @@ def credential_in(fields: Mapping[str, Any], scheme: str, key: SecretKey) -> Cre
     return invited(said.client_id, said.rights, said.client_key)
 
 
+def unanswered(invitation: Credential | None) -> str:
+    """Why a kernel may not have answered a handshake: to a stranger it says nothing."""
+    said = "it does not run, or does not know this client"
+    return said if invitation is None else f"{said}{ENDINGS}"
+
+
 def joining(name: str, key: SecretKey, invitation: Credential | None) -> Joining | None:
     """The scheme of this name, if it shakes hands; None: it does not.
 
     Raises:
         ConfigError: the key is refused.
     """
+    if name == CHALLENGE_ONCE:
+        from minikernel.auth.challenge_once_client import ClientChallengeOnce  # noqa: PLC0415 - few clients need it
+
+        return ClientChallengeOnce(key, entropy=os.urandom)
     if name != CHANNEL_HMAC:
         return None
     from minikernel.auth.channel_hmac_client import ClientEnd  # noqa: PLC0415 - likewise

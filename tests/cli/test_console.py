@@ -299,6 +299,18 @@ def test_an_invitation_that_does_not_observe(
     assert terminal.ended()
 
 
+def test_no_place_for_one_more(
+    console: Callable[..., Terminal], invite: Callable[[str], str]
+) -> None:
+    path = invite("observe")
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(minikernel.connect(path, timeout=TIMEOUT))
+        terminal = console("--existing", path)
+        terminal.see("minikernel: too many clients; try again later\r\n")
+        assert not terminal.ended()
+
+
 def test_a_restart_of_an_existing_kernel_is_told(
     console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess]
 ) -> None:

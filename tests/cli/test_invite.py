@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +18,10 @@ from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Said
 
+ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef-the key"
 PORT = 50_000
 
@@ -97,6 +99,18 @@ def test_a_file_where_jupyter_keeps_them(
     runtime.mkdir(parents=True)
     (tmp_path / write()).rename(runtime / "kernel.json")
     assert call(*arguments("kernel.json")).code == 0
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/channel-hmac.md"])
+def test_the_command_of_a_document(
+    call: Callable[..., Said], write: Callable[..., str], tmp_path: Path, document: str
+) -> None:
+    text = (ROOT / document).read_text()
+    (command,) = re.findall(r"^minikernel (invite .*) FILE$", text, re.MULTILINE)
+    assert call(*command.split(), write()).code == 0
+    written = re.search(r"^minikernel console --existing (\w+\.json)$", text, re.MULTILINE)
+    assert written is not None
+    assert connection.read(tmp_path / written[1])[0].is_invitation
 
 
 def test_encryption(call: Callable[..., Said], write: Callable[..., str], tmp_path: Path) -> None:
