@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         LocalProtocolError,
         MinikernelError,
         RemoteProtocolError,
+        RequestLost,
+        TooManySessions,
     )
 
 __version__ = "0.1.0"
@@ -42,7 +44,9 @@ __all__ = [
     "MiniKernelManager",
     "MinikernelError",
     "RemoteProtocolError",
+    "RequestLost",
     "Result",
+    "TooManySessions",
     "TraceEvent",
     "connect",
     "connect_async",

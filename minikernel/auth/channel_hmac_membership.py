@@ -9,7 +9,7 @@ import enum
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from minikernel.auth.channel_hmac_client import retry_delay
+from minikernel.auth.channel_hmac_client import FIRST_RETRY, retry_delay
 from minikernel.auth.channel_hmac_frames import DATA_CHANNELS, Type, parse_tagged
 from minikernel.auth.channel_hmac_keys import Right
 from minikernel.auth.registry import CHANNEL_HMAC
@@ -113,15 +113,20 @@ class ClientChannelHmac:
         return None  # what follows is due
 
     def renew(self, now: float) -> None:
-        """Shake hands, or go on with it."""
-        if self._step is Step.CHALLENGE or (self._step is Step.BOUND and self._until is None):
+        """Shake hands, or go on with it: the last HELLO may be lost."""
+        if self._step is Step.BOUND and self._until is None:
             return
-        self._step, self._hellos, self._next, self.refusal = Step.CHALLENGE, 0, now, None
+        soon = now
+        if self._step is Step.CHALLENGE:
+            soon = min(self._next, now + FIRST_RETRY)
+        self._step, self._hellos, self._next, self.refusal = Step.CHALLENGE, 0, soon, None
         self.renewed = now
 
-    def is_ready(self, channel: Channel) -> bool:  # noqa: ARG002 - all channels at once
-        """Whether a session is bound, and no handshake is under way."""
-        bound = self._step is Step.NOTHING or (self._step is Step.WELCOME and self._routed)
+    def is_ready(self, channel: Channel) -> bool:
+        """Whether a session is bound; on shell, whether outputs arrive or are given up, too."""
+        bound = self._step is Step.NOTHING
+        if channel is Channel.CONTROL:
+            bound |= self._step is Step.WELCOME and self._routed
         return self._end.session is not None and bound
 
     @property

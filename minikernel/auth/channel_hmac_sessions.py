@@ -93,6 +93,15 @@ class Session:
         """Whether it is not the owner's."""
         return self.client.client_id != OWNER_ID
 
+    def stands_for(self, name: str) -> bool:
+        """Whether this is the session of that id, or its heir of which the client never heard.
+
+        A client whose connection was cut before the bind_reply came names the older session again.
+        """
+        if self.replaced is None or self.replaced[0].hex() != name:
+            return self.hex == name
+        return all(self.lines[channel].route is None for channel in (Channel.SHELL, Channel.STDIN))
+
     def confirm(self) -> None:
         """Take a place: open the other channels."""
         self.lines.update((channel, self._line(channel)) for channel in REST)

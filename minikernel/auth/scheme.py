@@ -169,6 +169,10 @@ class Joining(Scheme, Protocol):
     def wait(self, now: float) -> float | None:
         """Seconds until something is due; None: nothing is."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether no handshake is under way."""
+
     def is_ready(self, channel: Channel) -> bool:
         """Whether a request may be sent on this channel."""
 

@@ -193,7 +193,8 @@ class VerifyingClient(KernelClient):
         self._tend()
         if scheme.is_ready(channel):
             return None
-        scheme.renew(time.monotonic())
+        if scheme.settled:
+            scheme.renew(time.monotonic())
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
 
     @property
