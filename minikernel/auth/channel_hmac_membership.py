@@ -230,13 +230,14 @@ class ClientChannelHmac:
     def _fates_on(
         self, past: Past, channel: Channel, sent: Mapping[str, Tagged]
     ) -> dict[str, Fate]:
-        of_old = {m: t.counter for m, t in sent.items() if t.session == past.session.id}
-        fates = _fates(past, channel, of_old)
         new = None if self._end.session is None else self._end.session.id
-        for msg_id, tagged in sent.items():  # of the sessions before that one
-            if msg_id not in of_old and tagged.session != new:
-                fates[msg_id] = Fate.COMING if _knows(past, channel) else Fate.UNKNOWN
-        return fates
+        known = Fate.COMING if _knows(past, channel) else Fate.UNKNOWN
+        of_old = {m: t.counter for m, t in sent.items() if t.session == past.session.id}
+        # Those of the sessions before it, which it inherited, were to be answered first.
+        fates = {m: known for m, t in sent.items() if m not in of_old and t.session != new}
+        fates.update(_fates(past, channel, of_old))
+        coming = [m for m, fate in fates.items() if fate is Fate.COMING]
+        return fates | dict.fromkeys(coming[: _missing(past, channel)], Fate.RAN)
 
     def ping(self) -> bytes | None:
         """The next PING; None: there is no session. From any thread."""
@@ -274,10 +275,10 @@ def _fates(past: Past, channel: Channel, counters: Mapping[str, int]) -> dict[st
     if past.restarted or accepted is None:
         return dict.fromkeys(counters, Fate.UNKNOWN)
     certain = Fate.COMING if _number(past, "gaps", channel) == 0 else Fate.UNKNOWN
-    fates = {m: certain if n <= accepted else Fate.NEVER_RAN for m, n in counters.items()}
-    # Replies come in the order of the requests: those that are missing are the first ones'.
+    return {m: certain if n <= accepted else Fate.NEVER_RAN for m, n in counters.items()}
+
+
+def _missing(past: Past, channel: Channel) -> int:
+    """Replies that were lost, of the first requests: they come in the requests' order."""
     received = past.session.lines[channel].received
-    missing = received.gaps + max(0, (_number(past, "sent", channel) or 0) - received.last)
-    for msg_id in [m for m, fate in fates.items() if fate is Fate.COMING][:missing]:
-        fates[msg_id] = Fate.RAN
-    return fates
+    return received.gaps + max(0, (_number(past, "sent", channel) or 0) - received.last)

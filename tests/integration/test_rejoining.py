@@ -314,6 +314,31 @@ def test_a_reply_that_was_cut_off(
     assert ran(client) == ["once"]
 
 
+def test_a_reply_that_was_cut_off_from_a_second_session(
+    proxy: Proxy, client: minikernel.MiniKernelClient, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+
+    def hold_the_reply() -> None:
+        proxy.hold("shell", TO_CLIENT)
+        go.touch()
+
+    def on_output(msg: dict[str, Any]) -> None:
+        if msg["content"].get("text") == "started\n":
+            Handshakes(client, WELCOME, hold_the_reply)
+            proxy.cut("control")
+        elif msg["content"].get("text") == "after\n":
+            client.trace = None
+
+    with (
+        cutting(proxy, ("shell", TO_CLIENT), ("shell",)),
+        pytest.raises(minikernel.RequestLost, match="its reply is lost"),
+    ):
+        client.run(LONG.format(name="long", go=str(go)), timeout=PATIENCE, on_output=on_output)
+    assert [lost.fate for lost in client.lost] == [Fate.RAN]
+    assert ran(client) == ["long"]
+
+
 @contextlib.contextmanager
 def cutting(proxy: Proxy, held: tuple[str, str], cut: tuple[str, ...]) -> Iterator[None]:
     """Cut as soon as something is held there."""
