@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import KernelProcess
-
     from minikernel.client.ledger import Row
     from minikernel.client.verifier import TraceEvent
+    from tests.conftest import KernelProcess
 
 CHANNEL_HMAC, STOCK = "channel-hmac-sha256", "hmac-sha256"
 PATIENCE = 20
@@ -165,8 +164,8 @@ class Storm:
         times = sorted(self.downtimes)
         p95 = times[int(0.95 * (len(times) - 1))]
         return (
-            f"{len(times)} kills, {self._names} cells, {len(self._recorded)} messages;"
-            f" working after the sockets were bound, ms: median {statistics.median(times) * 1e3:.0f},"
+            f"{len(times)} kills, {self._names} cells, {len(self._recorded)} messages; working"
+            f" again after ms: median {statistics.median(times) * 1e3:.0f},"
             f" p95 {p95 * 1e3:.0f}, max {times[-1] * 1e3:.0f}"
         )
 
