@@ -178,7 +178,7 @@ def test_what_a_slow_reader_misses_is_counted(client: minikernel.MiniKernelClien
             seen += client.get_iopub_msg(1)["parent_header"].get("msg_id") == msg_id
     client.run("", timeout=PATIENCE)
     missing = client.ledger["iopub"].gaps
-    assert 0 < missing
+    assert missing > 0
     assert seen + missing == shown + len(["busy", "execute_input", "idle"])
     assert f"missing {missing}" in str(client.ledger)
 
