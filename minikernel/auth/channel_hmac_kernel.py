@@ -199,7 +199,7 @@ class KernelEnd:
     def _replace(self, session: Session, replaces: str) -> Account | None:
         if session.replaced is not None and session.replaced[0].hex() == replaces:
             return session.replaced[1]  # the same bind_request once more
-        old = next((s for s in self._table if s.stands_for(replaces)), None)
+        old = next((s for s in self._table if s.stands_for(replaces, session.opened)), None)
         if old is None or old is session or not old.confirmed or old.client != session.client:
             return None
         if not session.confirmed:

@@ -525,6 +525,19 @@ def test_an_heir_that_its_client_never_heard_of_is_replaced_too(
     assert len([s for s in stage.kernel._table if s.confirmed]) == 1
 
 
+def test_a_belated_bind_request_does_not_take_the_heirs_place(stage: Stage, owner: Visitor) -> None:
+    old = owner.session
+    owner.shake()
+    belated, auth = owner.session, owner.seal(C, FRAMES)
+    stage.now += 0.1
+    owner.shake()
+    assert owner.bind(old.id.hex()) is not None
+    peer = stage.kernel.open(C, auth, FRAMES, (b"lost",), stage.now)
+    assert peer.session == belated.id.hex()
+    assert stage.kernel.bind(peer, old.id.hex(), stage.now) is None
+    owner.send(S)
+
+
 def test_an_heir_that_is_in_use_does_not_stand_for_the_older_session(
     stage: Stage, owner: Visitor
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -417,6 +418,40 @@ def test_cut_again_while_shaking_hands(
         Fate.RAN,
         Fate.NEVER_RAN,
     }
+
+
+@pytest.mark.parametrize("rounds", [40, pytest.param(600, marks=pytest.mark.slow)])
+def test_cuts_at_random(proxy: Proxy, client: minikernel.MiniKernelClient, rounds: int) -> None:
+    rng = random.Random(rounds)
+    answered: set[str] = set()
+    asked: dict[str, str] = {}  # msg_id -> what its cell appends
+
+    def see(event: TraceEvent) -> None:
+        if (event.msg_type, event.verdict) == ("execute_reply", "ok"):
+            at = event.frames.index(b"<IDS|MSG>")
+            answered.add(json.loads(event.frames[at + 3])["msg_id"])
+
+    client.trace = see
+    for number in range(rounds):
+        for i in range(3):
+            name = f"{number}.{i}"
+            asked[client.execute(f"ran.append({name!r})")] = name
+        cut = rng.sample(CHANNELS, rng.randint(1, 4))
+        cutter = threading.Timer(rng.uniform(0, 0.02), proxy.cut, cut)
+        cutter.start()
+        with contextlib.suppress(minikernel.RequestLost):
+            client.run("", timeout=PATIENCE)
+        cutter.join()
+    executed = ran(client)
+    assert len(executed) == len(set(executed))
+    fates = {lost.msg_id: lost.fate for lost in client.lost}
+    for msg_id, name in asked.items():
+        if msg_id in answered or fates[msg_id] is Fate.RAN:
+            assert name in executed
+        else:
+            assert fates[msg_id] is Fate.NEVER_RAN
+            assert name not in executed
+    assert not answered & set(fates)
 
 
 def test_a_restart_is_told(start_kernel: Callable[..., KernelProcess], tmp_path: Path) -> None:
