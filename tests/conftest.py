@@ -251,17 +251,13 @@ def connect() -> Iterator[Callable[..., RawClient]]:
 
 
 @pytest.fixture(scope="module")
-def kernel_fields() -> dict[str, Any]:
-    """What a module's kernel has in its connection file besides; for modules to say."""
-    return {}
-
-
-@pytest.fixture(scope="module")
 def kernel(
-    tmp_path_factory: pytest.TempPathFactory, kernel_fields: dict[str, Any]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KernelProcess]:
-    """One kernel for all tests of a module that don't harm it."""
-    process = KernelProcess(tmp_path_factory.mktemp("kernel"), **kernel_fields)
+    """One kernel for all tests of a module that don't harm it; the module may say which."""
+    options = getattr(request.module, "KERNEL_OPTIONS", ())
+    fields = getattr(request.module, "CONNECTION_FIELDS", {})
+    process = KernelProcess(tmp_path_factory.mktemp("kernel"), *options, **fields)
     yield process
     process.kill()
 

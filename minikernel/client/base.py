@@ -237,7 +237,8 @@ class VerifyingClient(KernelClient):
         self._tend()
         if scheme.is_ready(channel):
             return None
-        scheme.renew(time.monotonic())
+        if scheme.wait(now := time.monotonic()) is None:
+            scheme.renew(now)
         self._look_again = 0.0
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
 

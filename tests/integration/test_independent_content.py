@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from independent_stage import BOUND, EXECUTED
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.fixture(scope="module")
-def kernel_fields() -> dict[str, Any]:
-    return {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
+CONNECTION_FIELDS = {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
 
 
 def refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from independent_stage import authentic, refused
@@ -20,9 +20,7 @@ OBSERVE, ALL = 1, 255
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.fixture(scope="module")
-def kernel_fields() -> dict[str, Any]:
-    return {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
+CONNECTION_FIELDS = {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
 
 
 HELLOS: dict[str, tuple[str, Change]] = {

@@ -8,7 +8,7 @@ the counter that it named.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from independent_stage import BOUND, authentic, refused
@@ -42,9 +42,7 @@ ON_EACH = pytest.mark.parametrize("channel", BOUND)
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.fixture(scope="module")
-def kernel_fields() -> dict[str, Any]:
-    return {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
+CONNECTION_FIELDS = {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
 
 
 # Step 1, limits, and step 2, AUTH's fields
