@@ -97,7 +97,8 @@ def test_a_client_keeps_its_answers(
     if FLOODS[name] != "iopub":  # what libzmq remembers of subscriptions is out of our hands
         assert rss(kernel) - before <= GROWTH
     assert working.lost == ()
-    assert working.ledger.rejected == 0
+    reasons = {reason for row in working.ledger for reason in row.rejected}
+    assert reasons <= {"no tag", "unknown session"}  # said before this client had joined
 
 
 @pytest.mark.parametrize("name", ["wrong HELLOs", "replayed HELLOs"])
