@@ -1,0 +1,379 @@
+"""Where an attack is played: a kernel, a victim, and a man in the middle between them.
+
+The kernel is a process of its own, the victim the scheme's own client. The warden is one more
+client, straight to the kernel; the lab itself asks it what has come of an attack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from minikernel.auth.channel_hmac_keys import Master, Right
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import NULL, create
+from minikernel.client.blocking import MiniKernelClient
+from minikernel.client.launch import connect
+from minikernel.client.verifier import Verifier
+from minikernel.errors import MinikernelError
+from minikernel.lab.attackers import Copy, SessionKey, SharedKey, msg_type, session_keys
+from minikernel.transport import connection
+from minikernel.transport.middle import Loose, Middle, Passing
+from minikernel.wire.channels import Channel, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from minikernel.client.result import Result
+    from minikernel.lab.attackers import Pen
+    from minikernel.lab.columns import Column
+
+PATIENCE = 20.0  # seconds until an attack is given up as broken
+MOMENT = 1.0  # seconds that nothing must happen, for it to count as not happening
+TURN = 0.01  # seconds between two looks
+GUEST, NARROW = "guest", "onlooker"  # ids of invitations
+GUEST_RIGHTS = Right.OBSERVE | Right.EXECUTE | Right.INPUT
+CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN)
+
+
+class BareClient(MiniKernelClient):
+    """Verifies as Jupyter's specification says, and remembers nothing."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """Judges all messages of this client."""
+        if self._verifier is None:
+            scheme = create(self.session.signature_scheme, SecretKey(self.session.key))
+            self._verifier = Verifier(scheme, self.session)
+        return self._verifier
+
+
+class Person:
+    """A client that somebody uses, in a thread of its own.
+
+    Args:
+        client: connected; closed with this.
+        thread: where it was connected, and where all else is done with it.
+    """
+
+    def __init__(self, client: MiniKernelClient, thread: ThreadPoolExecutor) -> None:
+        self.client = client
+        self.session: str = client.session.session
+        self._thread = thread
+
+    @classmethod
+    def connect(cls, make: Callable[[], MiniKernelClient]) -> Person:
+        """Connect a client in a thread of its own."""
+        thread = ThreadPoolExecutor(1)
+        try:
+            return cls(thread.submit(make).result(), thread)
+        except BaseException:
+            thread.shutdown()
+            raise
+
+    def start(self, code: str, **options: Any) -> Future[Result]:  # noqa: ANN401 - of `run`
+        """Begin to run a cell."""
+        options.setdefault("timeout", PATIENCE)
+        options.setdefault("allow_stdin", "on_input" in options)
+        return self._thread.submit(lambda: self.client.run(code, **options))
+
+    def run(self, code: str, **options: Any) -> Result:  # noqa: ANN401 - likewise
+        """Run a cell."""
+        return self.start(code, **options).result()
+
+    def gives_up(self, code: str, seconds: float = 0.3) -> bool:
+        """Run a cell, and give it up if it takes longer; whether that was so."""
+        try:
+            self.run(code, timeout=seconds)
+        except (TimeoutError, MinikernelError):
+            return True
+        return False
+
+    def say(
+        self,
+        channel: Channel,
+        kind: str,
+        content: dict[str, Any],
+        *,
+        buffers: tuple[bytes, ...] = (),
+        parent: dict[str, Any] | None = None,
+        **header: str,
+    ) -> None:
+        """Send one message, and wait for nothing; what its header says can be a lie."""
+
+        def send() -> None:
+            msg = self.client.session.msg(kind, content, parent=parent)
+            msg["header"].update(header)
+            msg["buffers"] = list(buffers)
+            getattr(self.client, f"{channel.value}_channel").send(msg)
+
+        self._thread.submit(send).result()
+
+    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: str) -> None:
+        """Send a cell, and wait for nothing."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        self.say(Channel.SHELL, "execute_request", content, buffers=buffers, **header)
+
+    def do(self, act: Callable[[MiniKernelClient], Any]) -> Any:  # noqa: ANN401 - act's
+        """Do something else with the client."""
+        return self._thread.submit(act, self.client).result()
+
+    def watch_until_a_cell_ends(self) -> str:
+        """All that is printed on iopub, whoever's it is, until a cell of one's own has ended."""
+
+        def watch(client: MiniKernelClient) -> str:
+            msg_id, text = client.execute("None", allow_stdin=False), ""
+            while True:
+                msg = client.get_iopub_msg(timeout=PATIENCE)
+                text += str(msg["content"].get("text", ""))
+                idle = msg["content"].get("execution_state") == "idle"
+                if idle and msg["parent_header"].get("msg_id") == msg_id:
+                    return text
+
+        return str(self.do(watch))
+
+    def gaps(self, channel: Channel) -> int:
+        """Messages of this client that the kernel or it itself knows to be missing."""
+
+        def count(client: MiniKernelClient) -> int:
+            own = client.ledger[channel.value] if channel in MESSAGES else None
+            told = client.auth_status()[channel.value]
+            return max(getattr(own, "gaps", 0), getattr(told, "gaps", 0))
+
+        return int(self.do(count))
+
+    def close(self) -> None:
+        """Close the client."""
+        with contextlib.suppress(MinikernelError):
+            self._thread.submit(self.client.close).result()
+        self._thread.shutdown()
+
+
+MESSAGES = (*CHANNELS, Channel.IOPUB)
+
+
+class Marker:
+    """A file that a cell writes to when it runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def code(self, letter: str = "x") -> str:
+        """A cell that leaves one letter."""
+        return f"open({str(self.path)!r}, 'a').write({letter!r})"
+
+    @property
+    def text(self) -> str:
+        """All letters so far."""
+        return self.path.read_text() if self.path.exists() else ""
+
+    def __str__(self) -> str:
+        return f"ran {len(self.text)} times" if len(self.text) != 1 else "ran once"
+
+
+class Stage:
+    """Starts a kernel; close it, or leave it as a context manager.
+
+    Args:
+        column: the scheme.
+        directory: empty, for this stage alone.
+    """
+
+    def __init__(self, column: Column, directory: Path) -> None:
+        self.column = column
+        self._directory = directory
+        self._file = directory / "kernel.json"
+        self._people: list[Person] = []
+        self._closed_with_us = contextlib.ExitStack()
+        key = "" if column.scheme == NULL else os.urandom(32).hex()
+        connection.write(
+            self._file,
+            connection.new_fields(
+                transport="tcp",
+                ip="127.0.0.1",
+                signature_scheme=column.signature_scheme,
+                key=key,
+            ),
+        )
+        self.key = SecretKey(key.encode())
+        self._start()
+        try:
+            self._wait_for_ports()
+            self.info, self._fields = connection.read(self._file)
+            self.middle = Middle({c: self.info.url(c) for c in connection.PORTS})
+            self._closed_with_us.callback(self.middle.close)
+            self.warden = self.person()
+            self.victim = self.behind_the_middle()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the kernel and everybody."""
+        for person in reversed(self._people):
+            person.close()
+        self.kill()
+        self._closed_with_us.close()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "minikernel", "run", "-f", str(self._file)]
+        command += ["--history", "off", *self.column.options]
+        if self.column.scheme == NULL:
+            command += ["--scheme", NULL]
+        with (self._directory / "terminal.txt").open("ab") as log:
+            self.kernel = subprocess.Popen(  # noqa: S603 - ourselves
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                env={**os.environ, "JPY_PARENT_PID": str(os.getpid())},
+            )
+
+    def _wait_for_ports(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while connection.read(self._file)[0].shell_port == 0:
+            if self.kernel.poll() is not None or time.monotonic() > deadline:
+                said = (self._directory / "terminal.txt").read_text(errors="replace")
+                raise MinikernelError(f"the lab's kernel did not start: {said}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.kernel.wait(TURN)
+
+    def kill(self) -> None:
+        """End the kernel's process."""
+        self.kernel.kill()
+        self.kernel.wait()
+
+    def restart(self) -> None:
+        """Kill the kernel and start another on the same file; everybody connects anew."""
+        self.kill()
+        for person in self._people:
+            person.close()
+        self._people.clear()
+        self._start()
+        self.warden = self.person()
+        self.victim = self.behind_the_middle()
+
+    def person(self, **fields: Any) -> Person:  # noqa: ANN401 - of a connection file
+        """A client with a connection file of its own, straight to the kernel."""
+        path = self._directory / f"client-{uuid.uuid4().hex}.json"
+        given = {**self._fields, **fields} if fields else None
+        if given is not None:
+            connection.write(path, {k: v for k, v in given.items() if v is not None})
+        file = path if fields else self._file
+        person = Person.connect(lambda: self._client(file))
+        self._people.append(person)
+        return person
+
+    def _client(self, file: Path) -> MiniKernelClient:
+        if not self.column.bare:
+            return connect(file, scheme=self.column.scheme, timeout=PATIENCE)
+        client = BareClient(connection_file=str(file), scheme=self.column.scheme)
+        client.load_connection_file()
+        try:
+            client.start_channels()
+            client.wait_for_ready(PATIENCE)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def behind_the_middle(self) -> Person:
+        """One more client that takes the man in the middle for the kernel."""
+        return self.person(**self.middle.ports)
+
+    def other_holder(self, client_id: str = GUEST, rights: int = GUEST_RIGHTS) -> Person:
+        """Somebody else who may use the kernel: with an invitation, where there are any."""
+        if not self.column.invitations:
+            return self.person()
+        return self.person(**self.invitation(client_id, rights))
+
+    def invitation(self, client_id: str, rights: int) -> dict[str, Any]:
+        """The fields of a connection file that make it an invitation."""
+        psk = Master(self.key).invite(client_id, rights).psk.reveal().hex()
+        return {"key": None, "client_id": client_id, "rights": int(rights), "client_key": psk}
+
+    def pen(self) -> Pen:
+        """Of somebody who holds the key of the connection file."""
+        if not self.column.invitations:
+            return self._shared()
+        return SessionKey(session_keys(self.middle.tape, Master(self.key).owner()))
+
+    def other_pen(self) -> Pen:
+        """Of another client: the same key, or that of a session with an invitation."""
+        if not self.column.invitations:
+            return self._shared()
+        start = len(self.middle.tape)
+        self.person(**self.invitation(GUEST, GUEST_RIGHTS), **self.middle.ports)
+        credential = Master(self.key).invite(GUEST, GUEST_RIGHTS)
+        return SessionKey(session_keys(self.middle.tape[start:], credential))
+
+    def _shared(self) -> Pen:
+        if self.column.handshake:
+            return Copy()  # nothing is signed after the challenge: nothing is all there is to copy
+        scheme: Any = create(self.column.scheme, self.key)
+        return SharedKey(scheme)
+
+    def loose(self, channel: Channel, identity: bytes = b"") -> Loose:
+        """A stranger's socket, straight to the kernel."""
+        socket = Loose(self.info.url(channel), channel, identity)
+        self._closed_with_us.callback(socket.close)
+        return socket
+
+    def marker(self) -> Marker:
+        """A new one."""
+        return Marker(self._directory / f"ran-{uuid.uuid4().hex}")
+
+    def request(self, start: int = 0, kind: str = "execute_request") -> Passing:
+        """The first request of this type on the tape from `start` on, once it is there."""
+        return self.heard(lambda p: p.to is Role.KERNEL and msg_type(p) == kind, start)
+
+    def heard(self, wanted: Callable[[Passing], bool], start: int = 0) -> Passing:
+        """The first message on the tape that is wanted, once it is there. Raises TimeoutError."""
+        found = self.middle.wait(wanted, PATIENCE, start)
+        if found is None:
+            raise TimeoutError("what the attack waits for was never sent")
+        return found
+
+    def looked_at(self, channel: Channel) -> int:
+        """How many messages of others than the warden the kernel has looked at, good or bad."""
+        row = self.warden.do(lambda client: client.auth_status())[channel.value]
+        own = self.warden.client.ledger[channel.value].sent
+        return int(row.verified + row.refusals) - own
+
+    def settle(self, channel: Channel, count: int, patience: float = MOMENT) -> None:
+        """Wait until the kernel has looked at `count` messages, and has done what they asked.
+
+        It may never: a connection that the kernel refuses is not looked at.
+        """
+        self.wait_until(lambda: self.looked_at(channel) >= count, patience)
+        self.warden.run("None")
+
+    def settle_control(self, count: int) -> None:
+        """Likewise on control, while a cell runs."""
+        self.wait_until(lambda: self.looked_at(Channel.CONTROL) >= count)
+
+    def wait_until(self, done: Callable[[], bool], patience: float = MOMENT) -> bool:  # noqa: PLR6301 - part of the stage
+        """Look again and again, for `patience` seconds at most; whether it came to be."""
+        deadline = time.monotonic() + patience
+        pause = threading.Event()
+        while not done():
+            if time.monotonic() > deadline:
+                return False
+            pause.wait(TURN)
+        return True
