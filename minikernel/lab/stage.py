@@ -269,25 +269,25 @@ class Stage:
         self.warden = self.person()
         self.victim = self.behind_the_middle()
 
-    def person(self, **fields: Any) -> Person:  # noqa: ANN401 - of a connection file
+    def person(self, *, patience: float = PATIENCE, **fields: Any) -> Person:  # noqa: ANN401 - of a connection file
         """A client with a connection file of its own, straight to the kernel."""
         path = self._directory / f"client-{uuid.uuid4().hex}.json"
         given = {**self._fields, **fields} if fields else None
         if given is not None:
             connection.write(path, {k: v for k, v in given.items() if v is not None})
         file = path if fields else self._file
-        person = Person.connect(lambda: self._client(file))
+        person = Person.connect(lambda: self._client(file, patience))
         self._people.append(person)
         return person
 
-    def _client(self, file: Path) -> MiniKernelClient:
+    def _client(self, file: Path, patience: float) -> MiniKernelClient:
         if not self.column.bare:
-            return connect(file, scheme=self.column.scheme, timeout=PATIENCE)
+            return connect(file, scheme=self.column.scheme, timeout=patience)
         client = BareClient(connection_file=str(file), scheme=self.column.scheme)
         client.load_connection_file()
         try:
             client.start_channels()
-            client.wait_for_ready(PATIENCE)
+            client.wait_for_ready(patience)
         except BaseException:
             client.close()
             raise
