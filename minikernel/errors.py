@@ -18,6 +18,7 @@
     |       +-- PermissionDenied  the client has not the right
     |       +-- TooManySessions   there is no place for one more client
     +-- ConfigError               a key, connection file or option that is refused
+    +-- RequestLost               a request whose answer will not come, after a lost connection
     +-- KernelDied                the kernel's process ended while an answer was awaited
     +-- CellError                 what a cell raised, if Result.raise_for_error is asked
 
@@ -152,6 +153,20 @@ class TooManySessions(ContentError):  # noqa: N818
 
 class KernelDied(MinikernelError, RuntimeError):  # noqa: N818
     """The process of a kernel that we launched ended while an answer was awaited."""
+
+
+class RequestLost(MinikernelError):  # noqa: N818
+    """The kernel was restarted, or a connection lost, and the answer to a request with it.
+
+    Args:
+        msg_type: of the request.
+        fate: what became of it, in words; it is not sent again.
+    """
+
+    def __init__(self, msg_type: str, fate: str) -> None:
+        super().__init__(f"the answer to this {msg_type} will not come: {fate}")
+        self.msg_type = msg_type
+        self.fate = fate
 
 
 class CellError(MinikernelError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
@@ -140,8 +141,20 @@ class Plea(NamedTuple):
     session: str | None
 
 
+class Fate(enum.Enum):
+    """What became of a request whose answer has not come when its session was replaced."""
+
+    COMING = "its answer is still to come"
+    RAN = "it ran, but its reply is lost"
+    NEVER_RAN = "it never ran and never will"
+    UNKNOWN = "nobody knows whether it ran"
+
+
 class Joining(Scheme, Protocol):
     """A client's side of a scheme that shakes hands before it lets anybody speak."""
+
+    observes: bool  # whether the kernel's publications are for this client
+    refusal: str | None  # why the kernel lets this client in no more
 
     def renew(self, now: float) -> None:
         """Shake hands, because a client has started or one of its connections was lost.
@@ -163,3 +176,16 @@ class Joining(Scheme, Protocol):
         self, channel: Channel, peer: Peer, msg_type: str, content: Mapping[str, object]
     ) -> None:
         """Look at a message that has verified: it may be an answer to a Plea."""
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether a new session has taken the place of one, and `fates` was not asked yet."""
+
+    def fates(
+        self, asked: Mapping[Channel, Mapping[str, bytes]]
+    ) -> Mapping[tuple[Channel, str], Fate]:
+        """What became of requests that are not answered yet; to be asked once.
+
+        Args:
+            asked: by channel, msg_id -> signature frame, in the order of sending.
+        """

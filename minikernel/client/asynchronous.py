@@ -25,7 +25,6 @@ from minikernel.client.base import (
     with_messages,
 )
 from minikernel.client.channels import AsyncVerifyingChannel, HeartbeatChannel, deadline_in
-from minikernel.client.exchange import Exchange
 from minikernel.client.ledger import Ledger
 from minikernel.client.result import Collector, Result
 from minikernel.errors import KernelDied
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
     from typing_extensions import Self
 
+    from minikernel.client.exchange import Admission, Exchange
     from minikernel.client.verifier import Msg
 
     Handlers = dict[Channel, Callable[[Msg], object]]
@@ -158,24 +158,35 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
     ) -> Exchange:
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
+        await self._join(Channel.SHELL, timeout)
         self.iopub_channel.receiver.discard()
         msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
-        exchange = Exchange(msg_id, deadline=deadline)
+        exchange = self._shell_exchange(msg_id, deadline)
         await self._converse(exchange, channels, handlers)
         return exchange
 
+    async def _join(self, channel: Channel, timeout: float | None) -> None:
+        """As `MiniKernelClient._join`."""
+        admission = self._admission(channel, timeout)
+        if admission is not None:
+            await self._converse(admission, self._channels(Channel.IOPUB, Channel.CONTROL), {})
+
     async def _converse(
-        self, exchange: Exchange, channels: dict[Channel, Any], handlers: Handlers
+        self, exchange: Exchange | Admission, channels: dict[Channel, Any], handlers: Handlers
     ) -> None:
         """Receive until the exchange is over."""
         poller = zmq.asyncio.Poller()
+        channels = self._watched(channels)
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
+            if channel.receiver.monitor is not None:
+                poller.register(channel.receiver.monitor, zmq.POLLIN)
         ready, lives = channels, True
         while True:
             heard = await self._hear(exchange, ready, handlers)
             if exchange.over:
                 return
+            self._raise_if_lost(exchange)
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
                 raise KernelDied(DIED)
@@ -184,7 +195,7 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             lives = bool(ready) or await self._lives()
 
     async def _hear(
-        self, exchange: Exchange, ready: dict[Channel, Any], handlers: Handlers
+        self, exchange: Exchange | Admission, ready: dict[Channel, Any], handlers: Handlers
     ) -> bool:
         """Take what has come; whether anything authentic had."""
         heard = False
@@ -218,11 +229,15 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         """
         deadline, grace = deadline_in(timeout), READY_GRACE
         channels = self._channels(Channel.IOPUB, Channel.CONTROL)
+        try:
+            await self._join(Channel.CONTROL, timeout)
+        except TimeoutError:
+            raise KernelDied(self._gave_up(timeout)) from None
         while True:
             exchange = self._probe(grace)
             with contextlib.suppress(TimeoutError):
                 await self._converse(exchange, channels, {})
-            if exchange.idle:
+            if exchange.idle or (exchange.over and not self.verifier.observes):
                 return
             if not await self._lives():
                 raise KernelDied(DIED)
@@ -236,7 +251,9 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         Raises:
             TimeoutError: no answer in `timeout` seconds.
         """
-        return Ledger.from_status(await self._request_control("auth_status_request", timeout))
+        return Ledger.from_status(
+            await self.request_control("auth_status_request", timeout=timeout)
+        )
 
     async def interrupt(self, timeout: float = CONTROL_TIMEOUT) -> None:
         """Interrupt the cell that runs: by signal if the kernel is ours, else by message.
@@ -247,10 +264,22 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         if self.manager is not None:
             await self._own_async_manager().interrupt_kernel()
         else:
-            await self._request_control("interrupt_request", timeout)
+            await self.request_control("interrupt_request", timeout=timeout)
 
-    async def _request_control(self, msg_type: str, timeout: float) -> dict[str, Any]:
-        exchange = self._control_exchange(msg_type, timeout)
+    async def request_control(
+        self,
+        msg_type: str,
+        content: dict[str, Any] | None = None,
+        *,
+        timeout: float = CONTROL_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Send a request on control; the content of its reply.
+
+        Raises:
+            TimeoutError: no answer in `timeout` seconds.
+        """
+        await self._join(Channel.CONTROL, timeout)
+        exchange = self._control_exchange(msg_type, content or {}, timeout)
         await self._converse(exchange, self._channels(Channel.CONTROL), {})
         return dict(exchange.answer["content"])
 
@@ -261,6 +290,7 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             RuntimeError: the kernel was not launched here, or did not come up in time.
         """
         await self._own_async_manager().restart_kernel()
+        self._expect_another_run()
         await self.wait_for_ready(timeout)
 
 

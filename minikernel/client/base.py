@@ -19,10 +19,12 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
-from minikernel.client.exchange import Exchange
+from minikernel.client.credentials import credential_in, joining
+from minikernel.client.escape import shortened
+from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.client.ledger import Ledger
-from minikernel.client.verifier import Verifier
-from minikernel.errors import ConfigError
+from minikernel.client.verifier import MESSAGE_CHANNELS, Verifier
+from minikernel.errors import ConfigError, RequestLost, TooManySessions
 from minikernel.transport import connection
 from minikernel.wire.channels import Channel
 
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
     from jupyter_client.connect import KernelConnectionInfo
 
-    from minikernel.client.verifier import Msg, TraceEvent
+    from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.client.verifier import Lost, Msg, TraceEvent
 
 READY_GRACE = 0.05  # seconds to wait for the idle of a kernel_info_request before asking again
 READY_TRY = 1.0  # seconds after which a kernel_info_request counts as lost
@@ -39,6 +42,8 @@ BATCH = 200  # messages of one channel before the others have their turn
 CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
 DIED = "the kernel's process has ended"
 END_OF_FILE = "\x04"  # what jupyter_client answers for it
+SILENCE = 10.0  # seconds without an answer to a heartbeat after which we shake hands again
+REFUSAL_LENGTH = 200  # characters
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
 
@@ -54,7 +59,8 @@ class VerifyingClient(KernelClient):
     )
 
     _verifier: Verifier | None = None
-    _named_scheme: str | None = None  # by the connection file
+    named_scheme: str | None = None  # by the connection file, if not to jupyter_client's Session
+    _invitation: Credential | None = None
     owns_kernel = False  # whether `close` shuts the kernel down
 
     @property
@@ -65,11 +71,14 @@ class VerifyingClient(KernelClient):
             ConfigError: no key, or another scheme than the one that was asked for.
         """
         if self._verifier is None:
-            name = self._chosen_scheme(self._named_scheme or self.session.signature_scheme)
+            name = self._chosen_scheme(self.named_scheme or self.session.signature_scheme)
             if name in WEAK:
                 warnings.warn(f"{name} rests on a broken hash; use hmac-sha256", stacklevel=2)
-            scheme = create(name, SecretKey(self.session.key), ReplayMemory())
-            self._verifier = Verifier(scheme, self.session)
+            key = SecretKey(self.session.key)
+            scheme = joining(name, key, self._invitation)
+            self._verifier = Verifier(
+                scheme or create(name, key, ReplayMemory()), self.session, scheme
+            )
         return self._verifier
 
     def _chosen_scheme(self, named: str) -> str:
@@ -103,8 +112,9 @@ class VerifyingClient(KernelClient):
         key = info.get("key", self.session.key)
         named = info.get("signature_scheme", self.session.signature_scheme)
         secret = SecretKey(key if isinstance(key, bytes) else key.encode())
-        create(self._chosen_scheme(named), secret)  # refuses before anything has changed
-        self._named_scheme, self._verifier = named, None
+        # Refuses before anything has changed.
+        invitation = credential_in(info, self._chosen_scheme(named), secret)
+        self.named_scheme, self._invitation, self._verifier = named, invitation, None
         foreign = not named.startswith(PREFIX)  # to jupyter_client's Session, which signs nothing
         known = {k: v for k, v in info.items() if k != "signature_scheme" or not foreign}
         super().load_connection_info(cast("KernelConnectionInfo", known))
@@ -133,8 +143,11 @@ class VerifyingClient(KernelClient):
         name = channel.value
         opened = getattr(self, f"_{name}_channel")
         if opened is None:
-            link = Link(self.verifier, channel)
-            identity = {} if channel is Channel.IOPUB else {"identity": self.session.bsession}
+            watched = self.context if self.verifier.joining is not None else None
+            link = Link(self.verifier, channel, self._tend, watched)
+            # Anybody can copy an identity, so a scheme that looks for routes has none.
+            named = channel is not Channel.IOPUB and self.verifier.names_itself
+            identity = {"identity": self.session.bsession} if named else {}
             socket = getattr(self, f"connect_{name}")(**identity)
             opened = getattr(self, f"{name}_channel_class")(socket, self.session, link)
             setattr(self, f"_{name}_channel", opened)
@@ -142,6 +155,51 @@ class VerifyingClient(KernelClient):
 
     def _channels(self, *names: Channel) -> dict[Channel, Any]:
         return {channel: self._opened(channel) for channel in names}
+
+    @property
+    def hb_channel(self) -> Any:  # noqa: ANN401
+        """The heartbeat."""
+        heartbeat = super().hb_channel
+        heartbeat.scheme = self.verifier.pinging
+        return heartbeat
+
+    def _tend(self) -> float | None:
+        """See to the handshake, if the scheme has one; seconds until it should be seen to again."""
+        verifier, now = self.verifier, time.monotonic()
+        if verifier.joining is None:
+            return None
+        opened = [getattr(self, f"_{c.value}_channel") for c in MESSAGE_CHANNELS]
+        lost = [c for c in opened if c is not None and c.receiver.has_lost_connection()]
+        if lost or self._is_silent(now):
+            verifier.joining.renew(now)
+        self.control_channel.receiver.has_message()  # what belongs to the handshake is taken
+        for channel, frames in verifier.due(now):
+            self._opened(channel).receiver.put(frames)
+        wait = verifier.joining.wait(now)
+        return LIVENESS if wait is None else min(wait, LIVENESS)
+
+    def _is_silent(self, now: float) -> bool:
+        """Whether heartbeats have been sent for long, and none came back."""
+        beat, scheme = self._hb_channel, self.verifier.pinging
+        if scheme is None or not isinstance(beat, HeartbeatChannel) or not beat.pings:
+            return False
+        return now - max(beat.heard, scheme.renewed) > SILENCE
+
+    def _admission(self, channel: Channel, timeout: float | None) -> Admission | None:
+        """The handshake that must come first; None: there is none, or it has been."""
+        scheme = self.verifier.joining
+        if scheme is None:
+            return None
+        self._tend()
+        if scheme.is_ready(channel):
+            return None
+        scheme.renew(time.monotonic())
+        return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
+
+    @property
+    def lost(self) -> tuple[Lost, ...]:
+        """Requests whose answers will not come, after a restart or a lost connection."""
+        return tuple(self.verifier.lost.values())
 
     def _execute_channels(self, *, allow_stdin: bool) -> dict[Channel, Any]:
         """The channels of an execute_request, the replies' last: outputs come before them.
@@ -171,9 +229,9 @@ class VerifyingClient(KernelClient):
             publisher.parent_header,
         )
 
-    def _ask_control(self, msg_type: str) -> str:
-        """Send a request without content on control; returns its msg_id."""
-        msg: Msg = self.session.msg(msg_type, {})
+    def _ask_control(self, msg_type: str, content: dict[str, Any]) -> str:
+        """Send a request on control; returns its msg_id."""
+        msg: Msg = self.session.msg(msg_type, content)
         self.control_channel.send(msg)
         return str(msg["header"]["msg_id"])
 
@@ -182,8 +240,10 @@ class VerifyingClient(KernelClient):
 
         Args:
             string: the line without its end.
-            parent: the input_request, so that the kernel can tell which one is answered.
+            parent: the input_request, so that the kernel can tell which one is answered; None:
+                the last one that came.
         """
+        parent = self.verifier.question if parent is None else parent
         msg = self.session.msg("input_reply", {"value": string}, parent=parent)
         self.stdin_channel.send(msg)
 
@@ -192,7 +252,7 @@ class VerifyingClient(KernelClient):
         """What this client sent, verified and rejected so far, by channel."""
         heartbeat = self._hb_channel
         beats = heartbeat.beats if isinstance(heartbeat, HeartbeatChannel) else 0
-        return Ledger.from_tallies(self.verifier.tallies, beats)
+        return Ledger.from_tallies(self.verifier.tallies, beats, self.verifier.gaps)
 
     @property
     def trace(self) -> Callable[[TraceEvent], object] | None:
@@ -218,19 +278,47 @@ class VerifyingClient(KernelClient):
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
         return f"the kernel did not answer within {timeout} seconds{why}"
 
-    def _patience(self, exchange: Exchange, channels: dict[Channel, Any]) -> int:
+    def _watched(self, channels: dict[Channel, Any]) -> dict[Channel, Any]:
+        """Where a handshake could go on meanwhile, too."""
+        if self.verifier.joining is None:
+            return channels
+        return {**channels, Channel.CONTROL: self.control_channel}
+
+    def _raise_if_lost(self, exchange: Exchange | Admission) -> None:
+        """Raises RequestLost, or TooManySessions, if no answer will come."""
+        verifier = self.verifier
+        if verifier.joining is None:
+            return
+        if verifier.joining.refusal is not None:
+            raise TooManySessions(shortened(verifier.joining.refusal, REFUSAL_LENGTH))
+        if isinstance(exchange, Exchange) and exchange.msg_id in verifier.lost:
+            lost = verifier.lost[exchange.msg_id]
+            raise RequestLost(lost.msg_type, lost.fate.value)
+
+    def _patience(self, exchange: Exchange | Admission, channels: dict[Channel, Any]) -> int:
         """Milliseconds that a poll may take.
 
         Never long: a kernel may die, and a signal that comes just before a poll does not end it.
         """
+        turn = self._tend()
         if any(channel.receiver.ahead for channel in channels.values()):
             return 0
-        wait = exchange.wait(time.monotonic())
-        return math.ceil(1000 * (LIVENESS if wait is None else min(wait, LIVENESS)))
+        waits = (LIVENESS, turn, exchange.wait(time.monotonic()))
+        return math.ceil(1000 * min(wait for wait in waits if wait is not None))
 
-    def _control_exchange(self, msg_type: str, timeout: float) -> Exchange:
+    def _shell_exchange(self, msg_id: str, deadline: float | None) -> Exchange:
+        grace = GRACE if self.verifier.observes else None
+        return Exchange(msg_id, session=self.session.session, deadline=deadline, grace=grace)
+
+    def _expect_another_run(self) -> None:
+        """The kernel was restarted: the session is over, whether or not we have noticed."""
+        if self.verifier.joining is not None:
+            self.verifier.joining.renew(time.monotonic())
+
+    def _control_exchange(self, msg_type: str, content: dict[str, Any], timeout: float) -> Exchange:
         return Exchange(
-            self._ask_control(msg_type),
+            self._ask_control(msg_type, content),
+            session=self.session.session,
             replies=Channel.CONTROL,
             deadline=deadline_in(timeout),
             grace=None,
@@ -239,10 +327,11 @@ class VerifyingClient(KernelClient):
     def _probe(self, grace: float) -> Exchange:
         """Asks for the kernel's info on control, which a busy kernel answers too."""
         return Exchange(
-            self._ask_control("kernel_info_request"),
+            self._ask_control("kernel_info_request", {}),
+            session=self.session.session,
             replies=Channel.CONTROL,
             deadline=deadline_in(READY_TRY),
-            grace=grace,
+            grace=grace if self.verifier.observes else None,
         )
 
     def _answer_unless_over(self, answer: str | None, question: Msg) -> None:

@@ -25,7 +25,6 @@ from minikernel.client.base import (
     with_messages,
 )
 from minikernel.client.channels import HeartbeatChannel, VerifyingChannel, deadline_in
-from minikernel.client.exchange import Exchange
 from minikernel.client.interrupts import Forwarding
 from minikernel.client.ledger import Ledger
 from minikernel.client.result import Collector, Result
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from jupyter_client.channels import ZMQSocketChannel
     from typing_extensions import Self
 
+    from minikernel.client.exchange import Admission, Exchange
     from minikernel.client.verifier import Msg
 
     Handlers = dict[Channel, Callable[[Msg], object]]
@@ -180,6 +180,7 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
     ) -> Exchange:
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
+        self._join(Channel.SHELL, timeout)
         self.iopub_channel.receiver.discard()
         interrupt = None if self.manager is None else self.manager.interrupt_kernel
         with Forwarding(interrupt) as forwarding:
@@ -188,22 +189,37 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
                 for channel, handler in handlers.items()
             }
             msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
-            exchange = Exchange(msg_id, deadline=deadline)
+            exchange = self._shell_exchange(msg_id, deadline)
             self._converse(exchange, channels, guarded)
         return exchange
 
+    def _join(self, channel: Channel, timeout: float | None) -> None:
+        """Shake hands first, if the scheme wants it and it has not been done.
+
+        Raises:
+            TimeoutError: nobody answered in time.
+            TooManySessions: the kernel has no place for us.
+        """
+        admission = self._admission(channel, timeout)
+        if admission is not None:
+            self._converse(admission, self._channels(Channel.IOPUB, Channel.CONTROL), {})
+
     def _converse(
-        self, exchange: Exchange, channels: dict[Channel, Any], handlers: Handlers
+        self, exchange: Exchange | Admission, channels: dict[Channel, Any], handlers: Handlers
     ) -> None:
         """Receive until the exchange is over."""
         poller = zmq.Poller()
+        channels = self._watched(channels)
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
+            if channel.receiver.monitor is not None:
+                poller.register(channel.receiver.monitor, zmq.POLLIN)
         ready, lives = channels, True
         while True:
             heard = self._hear(exchange, ready, handlers)
             if exchange.over:
                 return
+            self._raise_if_lost(exchange)
             exchange.lapse(time.monotonic(), quiet=not heard)
             if not heard and not lives:
                 raise KernelDied(DIED)
@@ -211,7 +227,9 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
             ready = with_messages(channels, events)
             lives = bool(ready) or self._lives()
 
-    def _hear(self, exchange: Exchange, ready: dict[Channel, Any], handlers: Handlers) -> bool:
+    def _hear(
+        self, exchange: Exchange | Admission, ready: dict[Channel, Any], handlers: Handlers
+    ) -> bool:
         """Take what has come; whether anything authentic had."""
         heard = False
         for name, channel in ready.items():
@@ -242,11 +260,15 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         """
         deadline, grace = deadline_in(timeout), READY_GRACE
         channels = self._channels(Channel.IOPUB, Channel.CONTROL)
+        try:
+            self._join(Channel.CONTROL, timeout)
+        except TimeoutError:
+            raise KernelDied(self._gave_up(timeout)) from None
         while True:
             exchange = self._probe(grace)
             with contextlib.suppress(TimeoutError):
                 self._converse(exchange, channels, {})
-            if exchange.idle:
+            if exchange.idle or (exchange.over and not self.verifier.observes):
                 return
             if not self._lives():
                 raise KernelDied(DIED)
@@ -260,7 +282,7 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         Raises:
             TimeoutError: no answer in `timeout` seconds.
         """
-        return Ledger.from_status(self._request_control("auth_status_request", timeout))
+        return Ledger.from_status(self.request_control("auth_status_request", timeout=timeout))
 
     def interrupt(self, timeout: float = CONTROL_TIMEOUT) -> None:
         """Interrupt the cell that runs: by signal if the kernel is ours, else by message.
@@ -271,10 +293,22 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         if self.manager is not None:
             self.manager.interrupt_kernel()
         else:
-            self._request_control("interrupt_request", timeout)
+            self.request_control("interrupt_request", timeout=timeout)
 
-    def _request_control(self, msg_type: str, timeout: float) -> dict[str, Any]:
-        exchange = self._control_exchange(msg_type, timeout)
+    def request_control(
+        self,
+        msg_type: str,
+        content: dict[str, Any] | None = None,
+        *,
+        timeout: float = CONTROL_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Send a request on control; the content of its reply.
+
+        Raises:
+            TimeoutError: no answer in `timeout` seconds.
+        """
+        self._join(Channel.CONTROL, timeout)
+        exchange = self._control_exchange(msg_type, content or {}, timeout)
         self._converse(exchange, self._channels(Channel.CONTROL), {})
         return dict(exchange.answer["content"])
 
@@ -285,6 +319,7 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
             RuntimeError: the kernel was not launched here, or did not come up in time.
         """
         self._own_manager().restart_kernel()
+        self._expect_another_run()
         self.wait_for_ready(timeout)
 
     def get_shell_msg(self, timeout: float | None = None) -> Msg:

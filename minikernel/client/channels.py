@@ -15,16 +15,19 @@ import zmq
 import zmq.asyncio
 from jupyter_client.channels import AsyncZMQSocketChannel, HBChannel, ZMQSocketChannel
 
-from minikernel.transport.sockets import MAX_FRAMES
+from minikernel.errors import RemoteProtocolError
+from minikernel.transport.sockets import receive_nowait
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_client.session import Session
 
+    from minikernel.auth.channel_hmac_membership import ClientChannelHmac
     from minikernel.client.verifier import Msg, Verifier
     from minikernel.wire.channels import Channel
 
-# Plain numbers: pyzmq is slow with its enums.
-EVENTS, POLLIN, SNDMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.SNDMORE)
+SNDMORE = int(zmq.SNDMORE)  # a plain number: pyzmq is slow with its enums
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
@@ -34,6 +37,8 @@ class Link(NamedTuple):
 
     verifier: Verifier
     channel: Channel
+    tend: Callable[[], float | None]  # sees to the handshake; seconds until it wants to again
+    context: zmq.Context[Any] | None  # where the connections are to be watched
 
 
 class Receiver:
@@ -48,13 +53,28 @@ class Receiver:
         self._raw = socket
         self._link = link
         self.ahead: deque[Msg] = deque()  # looked at, and not yet taken
+        self.monitor = None if link.context is None else _monitor(socket, link.context)
+
+    def close(self) -> None:
+        """End the watch over the connection; the socket is closed by its channel."""
+        if self.monitor is not None and not self._raw.closed:
+            self._raw.disable_monitor()
+            self.monitor.close(linger=0)
+            self.monitor = None
+
+    def has_lost_connection(self) -> bool:
+        """Whether the connection was lost since this was asked last."""
+        lost = False
+        while self.monitor is not None and receive_nowait(self.monitor) is not None:
+            lost = True
+        return lost
 
     def take(self) -> Msg | None:
         """The next message that has come and verified; None if there is none yet."""
         if self.ahead:
             return self.ahead.popleft()
         for _ in range(SLICE):
-            frames = _receive(self._raw)
+            frames = receive_nowait(self._raw)
             if frames is None:
                 return None
             msg = self._link.verifier.open(self._link.channel, frames)
@@ -76,27 +96,31 @@ class Receiver:
 
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""
-        *first, last = self._link.verifier.seal(self._link.channel, msg)
+        self.put(self._link.verifier.seal(self._link.channel, msg))
+
+    def put(self, frames: list[bytes]) -> None:
+        """Send frames as they are; waits where the queue is full."""
+        *first, last = frames
         for frame in first:
             self._raw.send(frame, SNDMORE)
         self._raw.send(last)
 
+    def patience(self, deadline: float | None) -> int | None:
+        """Milliseconds that a poll may take; the handshake is seen to. Raises queue.Empty."""
+        left, next_turn = milliseconds_to(deadline), self._link.tend()
+        if next_turn is None:
+            return left
+        turn = math.ceil(next_turn * 1000)
+        return turn if left is None else min(left, turn)
 
-def _receive(socket: zmq.Socket[bytes]) -> list[bytes] | None:
-    """The frames of the next message, None if none has come; too many of them are cut off.
 
-    A zmq.Frame knows whether more follow; to ask the socket would take three times as long.
-    """
-    if not socket.get(EVENTS) & POLLIN:  # type: ignore[operator]  # an int, for this option
-        return None
-    frames: list[bytes] = []
-    more = True
-    while more:
-        frame = socket.recv(copy=False)
-        more = frame.more
-        if len(frames) <= MAX_FRAMES:  # one more: so many are refused
-            frames.append(frame.bytes)
-    return frames
+def _monitor(socket: zmq.Socket[bytes], context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """A socket that has something to read when a connection of the other one was lost."""
+    address = f"inproc://minikernel-monitor-{id(socket)}"
+    socket.monitor(address, zmq.Event.DISCONNECTED)
+    monitor: zmq.Socket[bytes] = context.socket(zmq.PAIR, socket_class=zmq.Socket)
+    monitor.connect(address)
+    return monitor
 
 
 class VerifyingChannel(ZMQSocketChannel):
@@ -117,12 +141,17 @@ class VerifyingChannel(ZMQSocketChannel):
         """
         deadline = deadline_in(timeout)
         while (msg := self.receiver.take()) is None:
-            cast("zmq.Socket[bytes]", self.socket).poll(milliseconds_to(deadline))
+            cast("zmq.Socket[bytes]", self.socket).poll(self.receiver.patience(deadline))
         return msg
 
     def get_msgs(self) -> list[Msg]:
         """All verified messages that have come."""
         return list(iter(self.receiver.take, None))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.receiver.close()
+        super().close()
 
     def msg_ready(self) -> bool:
         """Whether a verified message has come."""
@@ -151,12 +180,17 @@ class AsyncVerifyingChannel(AsyncZMQSocketChannel):
         """
         deadline = deadline_in(timeout)
         while (msg := self.receiver.take()) is None:
-            await self.socket.poll(milliseconds_to(deadline))
+            await self.socket.poll(self.receiver.patience(deadline))
         return msg
 
     async def get_msgs(self) -> list[Msg]:  # type: ignore[override]  # likewise
         """All verified messages that have come."""
         return list(iter(self.receiver.take, None))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.receiver.close()
+        super().close()
 
     async def msg_ready(self) -> bool:  # type: ignore[override]  # likewise
         """Whether a verified message has come."""
@@ -186,16 +220,31 @@ def milliseconds_to(deadline: float | None) -> int | None:
     return math.ceil(left * 1000)
 
 
+PING_INTERVAL = 3.0  # seconds between two authenticated pings (channel-hmac, section 3)
+
+
 class HeartbeatChannel(HBChannel):
-    """jupyter_client's heartbeat, which also counts the beats and takes no other echo."""
+    """jupyter_client's heartbeat, which also counts the beats and takes no other echo.
+
+    Where the scheme authenticates heartbeats, a ping that gets no answer is counted and ends
+    nothing: code that holds the GIL answers late.
+    """
 
     beats = 0
+    pings = 0  # authenticated ones that were sent
+    rejected = 0
+    heard = 0.0  # when the last authenticated pong came; seconds, monotonic
+    scheme: ClientChannelHmac | None = None
     context: zmq.Context[Any]
     address: str
     socket: Any
 
     def run(self) -> None:
-        """The thread's work: once a second a ping that must come back as it was sent."""
+        """The thread's work: pings that must come back."""
+        self.heard = time.monotonic()
+        if self.scheme is not None:
+            self._authenticate(self.scheme)
+            return
         self._create_socket()
         self._running = self._beating = True
         number = 0
@@ -211,11 +260,35 @@ class HeartbeatChannel(HBChannel):
                 self.call_handlers(self.time_to_dead)
                 self._create_socket()  # REQ must not send again before it has received
 
-    def _create_socket(self) -> None:
+    def _authenticate(self, scheme: ClientChannelHmac) -> None:
+        self._create_socket(zmq.DEALER)
+        self._running = self._beating = True
+        while self._running:
+            answered = self.beats
+            ping = None if self._pause else scheme.ping()
+            if ping is not None:
+                self.pings += 1
+                self.socket.send_multipart([b"", ping])
+            self._exit.wait(PING_INTERVAL if ping is not None else self.time_to_dead / 10)
+            while (frames := receive_nowait(self.socket)) is not None:
+                self._take_pong(scheme, frames[-1])
+            if ping is not None:
+                self._beating = self.beats > answered
+
+    def _take_pong(self, scheme: ClientChannelHmac, frame: bytes) -> None:
+        try:
+            scheme.pong(frame)
+        except RemoteProtocolError:
+            self.rejected += 1
+        else:
+            self.beats += 1
+            self.heard = time.monotonic()
+
+    def _create_socket(self, kind: int = zmq.REQ) -> None:
         if self.socket is not None:
             self.socket.close(linger=0)
         # The thread has no event loop, and a client's context may be one of asyncio.
-        self.socket = zmq.Context.shadow(self.context.underlying).socket(zmq.REQ)
+        self.socket = zmq.Context.shadow(self.context.underlying).socket(kind)
         self.socket.linger = 0
         self.socket.connect(self.address)
 

@@ -8,9 +8,42 @@ from minikernel.errors import LocalProtocolError
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minikernel.client.verifier import Msg
 
 GRACE = 1.0  # seconds without output after the reply; then `idle` was lost on the way
+
+
+class Admission:
+    """A handshake: over when requests may be sent.
+
+    Args:
+        is_ready: tells whether they may.
+        deadline: until when it must be over, in seconds of the caller's clock; None: never.
+    """
+
+    def __init__(self, is_ready: Callable[[], bool], *, deadline: float | None) -> None:
+        self._is_ready = is_ready
+        self._deadline = deadline
+
+    @property
+    def over(self) -> bool:
+        """Whether requests may be sent."""
+        return self._is_ready()
+
+    def take(self, channel: Channel, msg: Msg, now: float) -> bool:  # noqa: ARG002 - as Exchange.take
+        """No message that a handshake leaves over belongs to it."""
+        return False
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until the deadline."""
+        return None if self._deadline is None else max(0.0, self._deadline - now)
+
+    def lapse(self, now: float, *, quiet: bool) -> None:  # noqa: ARG002 - as Exchange.lapse
+        """Raises TimeoutError if the deadline is over."""
+        if self._deadline is not None and now >= self._deadline and not self.over:
+            raise TimeoutError("the kernel did not answer the handshake")
 
 
 class Exchange:
@@ -21,6 +54,7 @@ class Exchange:
 
     Args:
         msg_id: of the request.
+        session: of the client; another one's request may have the same msg_id.
         replies: the channel on which it was sent.
         deadline: until when it must be over, in seconds of the caller's clock; None: never.
         grace: how long after the reply to wait for `idle`, in seconds; None: not at all.
@@ -30,11 +64,13 @@ class Exchange:
         self,
         msg_id: str,
         *,
+        session: str,
         replies: Channel = Channel.SHELL,
         deadline: float | None = None,
         grace: float | None = GRACE,
     ) -> None:
         self.msg_id = msg_id
+        self.session = session
         self.deadline = deadline
         self.reply: Msg | None = None
         self.idle = False
@@ -52,7 +88,8 @@ class Exchange:
 
     def take(self, channel: Channel, msg: Msg, now: float) -> bool:
         """Whether this message belongs to the exchange."""
-        if msg["parent_header"].get("msg_id") != self.msg_id:
+        parent = msg["parent_header"]
+        if parent.get("msg_id") != self.msg_id or parent.get("session") != self.session:
             return False
         self._last = now
         if channel is self._replies:

@@ -34,6 +34,7 @@ class Row:
         sent: messages sent.
         verified: messages received and found authentic and permitted.
         rejected: messages received and dropped, by reason.
+        gaps: messages that were sent here and never came, as far as the scheme can tell.
         beats: heartbeats that were answered; only on that channel.
     """
 
@@ -41,6 +42,7 @@ class Row:
     sent: int = 0
     verified: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    gaps: int = 0
     beats: int | None = None
 
     @property
@@ -50,11 +52,12 @@ class Row:
 
     @property
     def reasons(self) -> str:
-        """The reasons with their numbers, the most frequent first, escaped."""
+        """The reasons with their numbers, the most frequent first, escaped; what is missing."""
         if self.beats is not None:
             return f"{self.beats} beats"
         ranked = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
-        return ", ".join(f"{shortened(reason, REASON_LENGTH)} {n}" for reason, n in ranked)
+        said = [f"{shortened(reason, REASON_LENGTH)} {n}" for reason, n in ranked]
+        return ", ".join([*said, f"missing {self.gaps}"] if self.gaps else said)
 
     @property
     def cells(self) -> tuple[str, str, str, str, str]:
@@ -75,7 +78,9 @@ class Ledger:
     rows: tuple[Row, ...]
 
     @classmethod
-    def from_tallies(cls, tallies: Mapping[Channel, Tally], beats: int) -> Ledger:
+    def from_tallies(
+        cls, tallies: Mapping[Channel, Tally], beats: int, gaps: Mapping[Channel, int]
+    ) -> Ledger:
         """The ledger of this process's own ends."""
         rows = [
             Row(
@@ -83,6 +88,7 @@ class Ledger:
                 sent=tally.sent,
                 verified=tally.verified,
                 rejected=dict(tally.rejected),
+                gaps=gaps.get(channel, 0),
             )
             for channel, tally in tallies.items()
         ]
@@ -126,6 +132,7 @@ class Ledger:
                 "sent": row.sent,
                 "verified": row.verified,
                 "rejected": dict(row.rejected),
+                "gaps": row.gaps,
             }
             if row.beats is None
             else {"beats": row.beats}
@@ -159,6 +166,7 @@ def _row(name: str, said: Mapping[str, Any]) -> Row:
         rejected={str(reason): _count(n) for reason, n in rejected.items()}
         if isinstance(rejected, dict)
         else {},
+        gaps=_count(said.get("gaps")),
     )
 
 

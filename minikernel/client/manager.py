@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -9,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.session import Session, new_id, new_id_bytes
+from jupyter_core.utils import run_sync
 from traitlets import Type, Unicode, default
 
+from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import DEFAULT, NULL, create, is_stock
+from minikernel.auth.registry import DEFAULT, NULL, check, is_stock
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
-from minikernel.errors import ConfigError
+from minikernel.errors import ConfigError, MinikernelError
+from minikernel.transport import connection
 from minikernel.transport.connection import runtime_dir
 
 if TYPE_CHECKING:
     from jupyter_client.client import KernelClient
 
 NAME = "minikernel"
+ORDER_TIMEOUT = 5.0  # seconds
 
 
 class MiniKernelManager(KernelManager):
@@ -50,13 +56,8 @@ class MiniKernelManager(KernelManager):
     @default("session")
     def _session_default(self) -> Session:
         key = b"" if self.scheme == NULL else new_id_bytes()
-        create(self.scheme, SecretKey(key))
-        if not is_stock(self.scheme):  # jupyter_client's manager signs shutdown_request itself
-            raise ConfigError(
-                f"launch() starts kernels under hmac-HASH or null; for {self.scheme!r} use"
-                f" `minikernel run --scheme {self.scheme}` and connect()"
-            )
-        named = DEFAULT if self.scheme == NULL else self.scheme
+        check(self.scheme, SecretKey(key))
+        named = self.scheme if self.scheme.startswith(PREFIX) else DEFAULT
         return Session(parent=self, key=key, signature_scheme=named)
 
     @default("connection_file")
@@ -89,14 +90,63 @@ class MiniKernelManager(KernelManager):
         """
         session = self.session.clone()
         session.session = new_id()
-        scheme = {"scheme": NULL} if self.scheme == NULL else {}
-        return super().client(**{"session": session, **scheme, **kwargs})
+        client: Any = super().client(**{"session": session, "scheme": self.scheme, **kwargs})
+        client.named_scheme = self.scheme
+        return client
+
+    def write_connection_file(self, **kwargs: Any) -> None:  # noqa: ANN401 - jupyter_client's signature
+        """Likewise, with a scheme that jupyter_client's Session does not know."""
+        super().write_connection_file(**kwargs)
+        if not is_stock(self.scheme):
+            _, fields = connection.read(self.connection_file)
+            connection.write(self.connection_file, {**fields, "signature_scheme": self.scheme})
+
+    def _connect_control_socket(self) -> None:
+        if is_stock(self.scheme):
+            super()._connect_control_socket()
+
+    async def _async_request_shutdown(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
+        if is_stock(self.scheme):
+            await super()._async_request_shutdown(restart)
+            return
+        await self._order("shutdown_request", {"restart": restart})
+        if self.provisioner is not None:
+            await self.provisioner.shutdown_requested(restart=restart)
+
+    request_shutdown = run_sync(_async_request_shutdown)
+
+    async def _async_interrupt_kernel(self) -> None:
+        spec = self.kernel_spec
+        if is_stock(self.scheme) or spec is None or spec.interrupt_mode != "message":
+            await super()._async_interrupt_kernel()
+        else:
+            await self._order("interrupt_request", {})
+
+    interrupt_kernel = run_sync(_async_interrupt_kernel)
+
+    async def _order(self, msg_type: str, content: dict[str, Any]) -> None:
+        """Ask the kernel for something over a control channel of our own.
+
+        jupyter_client's would sign the message as Jupyter does. Who gets no answer goes on: there
+        are signals.
+        """
+        if self.provisioner is None or await self.provisioner.poll() is not None:
+            return
+        with contextlib.suppress(MinikernelError, TimeoutError):
+            await asyncio.to_thread(self._order_and_wait, msg_type, content)
+
+    def _order_and_wait(self, msg_type: str, content: dict[str, Any]) -> None:
+        with MiniKernelClient(connection_file=self.connection_file, scheme=self.scheme) as client:
+            client.load_connection_file()
+            client.request_control(msg_type, content, timeout=ORDER_TIMEOUT)
 
 
 class AsyncMiniKernelManager(MiniKernelManager, AsyncKernelManager):
     """The same for asyncio."""
 
     client_factory = Type(klass=AsyncMiniKernelClient, config=True)
+    request_shutdown: Any = MiniKernelManager._async_request_shutdown  # noqa: SLF001 - as AsyncKernelManager's
+    interrupt_kernel: Any = MiniKernelManager._async_interrupt_kernel  # noqa: SLF001 - likewise
 
     @default("client_factory")
     def _client_factory_default(self) -> type[KernelClient]:

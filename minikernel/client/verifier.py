@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
-from minikernel.auth.scheme import Address
+from minikernel.auth.registry import WITH_SESSIONS
+from minikernel.auth.scheme import Address, Fate, Greeting
 from minikernel.errors import LocalProtocolError, RemoteProtocolError
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
+from minikernel.wire.frames import is_greeting, join
 from minikernel.wire.message import EMPTY, dumps, loads_dict
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
     from jupyter_client.session import Session
 
-    from minikernel.auth.scheme import Scheme
+    from minikernel.auth.channel_hmac_membership import ClientChannelHmac
+    from minikernel.auth.scheme import Joining, Plea, Scheme
     from minikernel.protocol.end import Tally
     from minikernel.wire.message import Message
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 MESSAGE_CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
 KERNEL = Address(())
 NOT_ASKED = "not asked"
+BIND = "bind_request"  # nobody waits for its reply but the handshake
+HANDSHAKE = "handshake"  # what a trace calls a message that is one frame
 OK = "ok"
 
 
@@ -46,26 +51,51 @@ class TraceEvent(NamedTuple):
     frames: Sequence[bytes]  # as they stand on the wire
 
 
+class Asked(NamedTuple):
+    """A request that is not answered yet."""
+
+    msg_type: str
+    signature: bytes
+
+
+class Lost(NamedTuple):
+    """A request whose answer will not come."""
+
+    msg_id: str
+    msg_type: str
+    fate: Fate
+
+
 class Verifier:
     """Signs what a client sends and judges what it receives.
 
     Args:
         scheme: signs and verifies.
         session: of the client; its id tells our own requests.
+        joining: the same scheme, if it is one that shakes hands.
     """
 
-    def __init__(self, scheme: Scheme, session: Session) -> None:
+    def __init__(self, scheme: Scheme, session: Session, joining: Joining | None = None) -> None:
         self.trace: Callable[[TraceEvent], object] | None = None
+        self.lost: dict[str, Lost] = {}  # by msg_id
+        self.question: Msg | None = None  # the last input_request
+        self.joining = joining
+        self._scheme = scheme
+        self._session = session
         self._own_session: str = session.session
         self._process = os.getpid()
-        self._asked: dict[Channel, set[str]] = {Channel.SHELL: set(), Channel.CONTROL: set()}
+        self._asked: dict[Channel, dict[str, Asked]] = {
+            Channel.SHELL: {},
+            Channel.CONTROL: {},
+            Channel.STDIN: {},
+        }
         self._ends = {
             channel: ChannelEnd(
                 channel,
                 Role.CLIENT,
                 scheme,
                 lambda msg_type: dumps(session.msg_header(msg_type.decode())),
-                guards=Guards(own_session=self._own_session),
+                guards=Guards(own_session=self._own_session, buffers=joining is None),
             )
             for channel in MESSAGE_CHANNELS
         }
@@ -74,6 +104,40 @@ class Verifier:
     def tallies(self) -> dict[Channel, Tally]:
         """What each channel counted so far."""
         return {channel: end.tally for channel, end in self._ends.items()}
+
+    @property
+    def gaps(self) -> Mapping[Channel, int]:
+        """Messages that are missing, as far as the scheme can tell."""
+        return self._scheme.gaps
+
+    @property
+    def observes(self) -> bool:
+        """Whether the kernel's publications are for this client."""
+        return self.joining is None or self.joining.observes
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether the scheme wants sockets to have an identity, as Jupyter's do."""
+        return self._scheme.name not in WITH_SESSIONS
+
+    @property
+    def pinging(self) -> ClientChannelHmac | None:
+        """The scheme, if it authenticates heartbeats."""
+        # Without importing it, where it is not used.
+        return cast("ClientChannelHmac", self._scheme) if not self.names_itself else None
+
+    def due(self, now: float) -> list[tuple[Channel, list[bytes]]]:
+        """What a handshake has to send now, by the monotonic clock."""
+        joining = self.joining
+        return [] if joining is None else [self._plead(plea) for plea in joining.due(now)]
+
+    def _plead(self, plea: Greeting | Plea) -> tuple[Channel, list[bytes]]:
+        if isinstance(plea, Greeting):
+            frames = join((), plea.frame)
+            self._tell(plea.channel, "sent", HANDSHAKE, frames, OK)
+            return plea.channel, frames
+        msg = self._session.msg(plea.msg_type, dict(plea.content))
+        return plea.channel, self._seal(plea.channel, msg, Address((), plea.session))
 
     def seal(self, channel: Channel, msg: Msg) -> list[bytes]:
         """The frames of a message of `Session.msg`.
@@ -85,6 +149,9 @@ class Verifier:
         """
         if os.getpid() != self._process:
             raise LocalProtocolError("this client belongs to the process that made it")
+        return self._seal(channel, msg, KERNEL)
+
+    def _seal(self, channel: Channel, msg: Msg, to: Address) -> list[bytes]:
         header, end = msg["header"], self._ends[channel]
         frames = end.seal(
             end.frames_of(
@@ -94,12 +161,12 @@ class Verifier:
                 msg["content"],
                 [_contiguous(buffer) for buffer in msg.get("buffers", ())],
             ),
-            KERNEL,
+            to,
         )
         if frames is None:
-            raise LocalProtocolError("call wait_for_ready first")
-        if channel in self._asked and header["msg_type"].endswith("_request"):
-            self._asked[channel].add(header["msg_id"])
+            raise LocalProtocolError("no handshake yet: call wait_for_ready() first")
+        if header["msg_type"].endswith("_request"):
+            self._asked[channel][header["msg_id"]] = Asked(header["msg_type"], frames[1])
         self._tell(channel, "sent", header["msg_type"], frames, OK)
         return frames
 
@@ -108,6 +175,10 @@ class Verifier:
         end = self._ends[channel]
         msg_type = ""
         try:
+            if is_greeting(frames):
+                end.greet(frames)
+                self._tell(channel, "received", HANDSHAKE, frames, OK)
+                return None
             message = end.receive(frames)
         except RemoteProtocolError as problem:
             self._tell(channel, "received", msg_type, frames, problem.reason)
@@ -122,20 +193,39 @@ class Verifier:
         if verdict != OK:
             end.refuse(verdict)
         self._tell(channel, "received", msg_type, frames, verdict)
-        return msg if verdict == OK else None
+        if verdict != OK:
+            return None
+        if channel is Channel.STDIN:
+            self.question = msg
+        if self.joining is not None:
+            self.joining.take(channel, message.peer, msg_type, message.content)
+            if self.joining.has_taken_over:
+                self._settle(self.joining)
+        return msg
+
+    def _settle(self, joining: Joining) -> None:
+        """After a handshake: tell what became of the requests that were under way."""
+        under_way = {
+            channel: {msg_id: request.signature for msg_id, request in asked.items()}
+            for channel, asked in self._asked.items()
+        }
+        for (channel, msg_id), fate in joining.fates(under_way).items():
+            if fate is Fate.COMING:
+                continue
+            request = self._asked[channel].pop(msg_id)
+            if request.msg_type != BIND:
+                self.lost[msg_id] = Lost(msg_id, request.msg_type, fate)
 
     def _was_asked(self, channel: Channel, parent: Mapping[str, Any]) -> bool:
         """Whether this answers a request of ours: a reply only once, a question while it runs."""
         if channel is Channel.IOPUB:
             return True
-        asked = self._asked.get(channel, self._asked[Channel.SHELL])
         msg_id = parent.get("msg_id")
-        ours = parent.get("session") == self._own_session and isinstance(msg_id, str)
-        if not ours or msg_id not in asked:
+        if parent.get("session") != self._own_session or not isinstance(msg_id, str):
             return False
-        if channel is not Channel.STDIN:
-            asked.remove(msg_id)
-        return True
+        if self._asked[channel].pop(msg_id, None) is not None:
+            return True
+        return channel is Channel.STDIN and msg_id in self._asked[Channel.SHELL]
 
     def _tell(
         self, channel: Channel, direction: str, msg_type: str, frames: list[bytes], verdict: str

@@ -36,12 +36,20 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
     ip: str = "127.0.0.1"
     transport: str = "tcp"
     key: str = ""
+    client_id: str | None = None  # of an invitation, which has these three instead of a key
+    rights: int | None = None
+    client_key: str | None = None
     signature_scheme: str = "hmac-sha256"
     curve_publickey: str | None = None
     curve_secretkey: str | None = None
 
     def __repr__(self) -> str:
         return f"ConnectionInfo({self.transport}://{self.ip}, {self.signature_scheme})"
+
+    @property
+    def is_invitation(self) -> bool:
+        """Whether the file is for a client with few rights (channel-hmac, section 2)."""
+        return self.client_key is not None
 
     @property
     def secret(self) -> SecretKey:
@@ -89,8 +97,19 @@ def _check(info: ConnectionInfo) -> None:
         longest = max(len(os.fsencode(info.ipc_path(c))) for c in PORTS)
         if longest > MAX_IPC_PATH:
             raise ValueError(f"an ipc path of {longest} bytes; sockets take {MAX_IPC_PATH}")
+    _check_invitation(info)
     if info.curve_publickey is not None or info.curve_secretkey is not None:
         raise ValueError("asks for CURVE encryption, which this kernel does not speak")
+
+
+def _check_invitation(info: ConnectionInfo) -> None:
+    fields = (info.client_id, info.rights, info.client_key)
+    if all(field is None for field in fields):
+        return
+    if any(field is None for field in fields):
+        raise ValueError("an invitation needs client_id, rights and client_key")
+    if info.key:
+        raise ValueError("a file has key or client_key, not both")
 
 
 def readable_by_others(path: str | os.PathLike[str]) -> bool:

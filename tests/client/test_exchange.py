@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 
-from minikernel.client.exchange import GRACE, Exchange
+from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.errors import LocalProtocolError
 from minikernel.wire.channels import Channel
 
 
-def message(msg_type: str, parent: str = "mine", **content: Any) -> dict[str, Any]:
-    return {"msg_type": msg_type, "parent_header": {"msg_id": parent}, "content": content}
+def message(
+    msg_type: str, parent: str = "mine", session: str = "me", **content: Any
+) -> dict[str, Any]:
+    header = {"msg_id": parent, "session": session}
+    return {"msg_type": msg_type, "parent_header": header, "content": content}
 
 
 REPLY = message("execute_reply", status="ok")
@@ -21,7 +24,7 @@ STREAM = message("stream", text="x")
 @pytest.mark.parametrize("reply_first", [True, False])
 def test_it_is_over_when_reply_and_idle_have_come(reply_first: bool) -> None:
     steps = [(Channel.SHELL, REPLY), (Channel.IOPUB, IDLE)]
-    exchange = Exchange("mine")
+    exchange = Exchange("mine", session="me")
     for step in steps if reply_first else reversed(steps):
         assert not exchange.over
         assert exchange.take(*step, now=0.0)
@@ -31,17 +34,18 @@ def test_it_is_over_when_reply_and_idle_have_come(reply_first: bool) -> None:
 
 
 def test_messages_of_others_are_not_taken() -> None:
-    exchange = Exchange("mine")
+    exchange = Exchange("mine", session="me")
     assert not exchange.take(Channel.SHELL, message("execute_reply", "other"), 0.0)
     assert not exchange.take(Channel.IOPUB, message("status", "other", execution_state="idle"), 0.0)
     assert not exchange.take(Channel.IOPUB, {**IDLE, "parent_header": {}}, 0.0)
+    assert not exchange.take(Channel.SHELL, message("execute_reply", session="other"), 0.0)
     assert not exchange.idle
     with pytest.raises(LocalProtocolError):
         exchange.answer  # noqa: B018
 
 
 def test_a_lost_idle_ends_after_a_grace_without_output() -> None:
-    exchange = Exchange("mine")
+    exchange = Exchange("mine", session="me")
     exchange.take(Channel.SHELL, REPLY, 10.0)
     exchange.take(Channel.IOPUB, STREAM, 10.5)
     assert exchange.wait(10.5) == GRACE
@@ -55,7 +59,7 @@ def test_a_lost_idle_ends_after_a_grace_without_output() -> None:
 
 
 def test_the_deadline_stands_whatever_comes() -> None:
-    exchange = Exchange("mine", deadline=5.0)
+    exchange = Exchange("mine", session="me", deadline=5.0)
     assert exchange.wait(2.0) == 3.0
     exchange.take(Channel.IOPUB, STREAM, 4.9)
     exchange.lapse(4.9, quiet=False)
@@ -64,7 +68,19 @@ def test_the_deadline_stands_whatever_comes() -> None:
 
 
 def test_without_grace_the_reply_ends_it() -> None:
-    exchange = Exchange("mine", replies=Channel.CONTROL, grace=None)
+    exchange = Exchange("mine", session="me", replies=Channel.CONTROL, grace=None)
     assert exchange.wait(0.0) is None
     exchange.take(Channel.CONTROL, REPLY, 0.0)
     assert exchange.over
+
+
+def test_a_handshake_is_over_when_requests_may_be_sent() -> None:
+    ready = False
+    admission = Admission(lambda: ready, deadline=5.0)
+    assert admission.wait(2.0) == 3.0
+    assert not admission.take(Channel.SHELL, REPLY, 0.0)
+    with pytest.raises(TimeoutError):
+        admission.lapse(5.0, quiet=False)
+    ready = True
+    admission.lapse(5.0, quiet=True)
+    assert admission.over

@@ -272,9 +272,10 @@ def test_a_file_that_others_can_read_is_logged(
     assert "readable by others" in caplog.text
 
 
-def test_a_scheme_that_jupyter_client_can_t_shut_down_is_refused(
-    new_children: Callable[[], set[psutil.Process]],
-) -> None:
-    with pytest.raises(minikernel.ConfigError, match="connect"):
-        minikernel.launch(scheme="clear-key")
+@pytest.mark.parametrize("scheme", ["clear-key", "channel-hmac-sha256"])
+def test_a_scheme_of_our_own(scheme: str, new_children: Callable[[], set[psutil.Process]]) -> None:
+    with minikernel.launch(scheme=scheme) as client:
+        assert client.run("6 * 7").value == "42"
+        client.restart()
+        assert client.run("6 * 7").value == "42"
     assert not new_children()

@@ -14,14 +14,15 @@ REASONS = {"bad signature": 2, "replayed": 1}
 
 def ledger() -> Ledger:
     shell = Tally(sent=3, verified=2, rejected=Counter(REASONS))
-    return Ledger.from_tallies({Channel.SHELL: shell, Channel.IOPUB: Tally(verified=7)}, beats=4)
+    tallies = {Channel.SHELL: shell, Channel.IOPUB: Tally(verified=7)}
+    return Ledger.from_tallies(tallies, beats=4, gaps={Channel.IOPUB: 5})
 
 
 def test_the_table_has_a_row_a_channel() -> None:
     assert str(ledger()).splitlines() == [
         "channel        sent  verified  rejected  reasons",
         "shell             3         2         3  bad signature 2, replayed 1",
-        "iopub             0         7         0",
+        "iopub             0         7         0  missing 5",
         "heartbeat                                4 beats",
     ]
 

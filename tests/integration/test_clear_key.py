@@ -17,7 +17,6 @@ from minikernel.auth.clear_key import ClearKey
 from minikernel.auth.keys import SecretKey
 from minikernel.errors import ConfigError
 from minikernel.transport import connection
-from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +33,7 @@ def signature(frames: Any) -> bytes:
 
 
 def sent_key(kernel: KernelProcess) -> bytes:
-    return ClearKey(SecretKey(kernel.info["key"].encode())).seal(Channel.SHELL, [], [])
+    return ClearKey(SecretKey(kernel.info["key"].encode())).sign([])
 
 
 def test_a_kernel_and_its_client(start_kernel: Callable[..., KernelProcess]) -> None:

@@ -1,0 +1,65 @@
+"""What a connection file lets a client be: the holder of the key, or somebody invited."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from minikernel.auth.registry import CHANNEL_HMAC, check
+from minikernel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.auth.keys import SecretKey
+    from minikernel.auth.scheme import Joining
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """The fields that stand in a file instead of the key (channel-hmac, section 2)."""
+
+    client_id: str
+    rights: int
+    client_key: str
+
+    def __repr__(self) -> str:
+        return f"Invitation({self.client_id!r}, {self.rights})"
+
+
+def credential_in(fields: Mapping[str, Any], scheme: str, key: SecretKey) -> Credential | None:
+    """The invitation in the fields of a connection file; None: it is the owner's.
+
+    Raises:
+        ConfigError: it is refused, or the key is.
+    """
+    if fields.get("client_key") is None:
+        check(scheme, key)
+        return None
+    if scheme != CHANNEL_HMAC:
+        raise ConfigError(f"the connection file is an invitation, and {scheme} knows none")
+    from minikernel.auth.channel_hmac_keys import invited  # noqa: PLC0415 - few clients need it
+
+    try:
+        said = msgspec.convert(dict(fields), Invitation)
+    except msgspec.ValidationError as problem:
+        raise ConfigError(f"the connection file is no invitation: {problem}") from None
+    return invited(said.client_id, said.rights, said.client_key)
+
+
+def joining(name: str, key: SecretKey, invitation: Credential | None) -> Joining | None:
+    """The scheme of this name, if it shakes hands; None: it does not.
+
+    Raises:
+        ConfigError: the key is refused.
+    """
+    if name != CHANNEL_HMAC:
+        return None
+    from minikernel.auth.channel_hmac_client import ClientEnd  # noqa: PLC0415 - likewise
+    from minikernel.auth.channel_hmac_keys import Master  # noqa: PLC0415 - likewise
+    from minikernel.auth.channel_hmac_membership import ClientChannelHmac  # noqa: PLC0415 - likewise
+
+    credential = invitation or Master(key).owner()
+    return ClientChannelHmac(ClientEnd(credential, entropy=os.urandom), credential.rights)
