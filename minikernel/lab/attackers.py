@@ -43,7 +43,7 @@ class Pen(Protocol):
 class Copy:
     """Holds no key: copies what it has seen, with the next counter if there is one."""
 
-    def sign(self, seen: Passing, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002, PLR6301 - a Pen
+    def sign(self, seen: Passing, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002 - a Pen
         """What stood there."""
         auth = signature(seen)
         if not auth.startswith(MAGIC):

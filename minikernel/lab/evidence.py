@@ -49,7 +49,7 @@ class Attack(ABC):
         """What it is after, in a sentence."""
         return (cls.__doc__ or "").strip()
 
-    def applies(self, column: Column) -> bool:  # noqa: ARG002, PLR6301 - most do
+    def applies(self, column: Column) -> bool:  # noqa: ARG002 - most do
         """Whether the scheme has what this attack attacks."""
         return True
 
@@ -61,6 +61,6 @@ class Attack(ABC):
 class OnHandshakes(Attack):
     """An attack on schemes that shake hands."""
 
-    def applies(self, column: Column) -> bool:  # noqa: PLR6301 - see above
+    def applies(self, column: Column) -> bool:
         """Whether there is a handshake."""
         return column.handshake

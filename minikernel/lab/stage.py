@@ -368,7 +368,7 @@ class Stage:
         """Likewise on control, while a cell runs."""
         self.wait_until(lambda: self.looked_at(Channel.CONTROL) >= count)
 
-    def wait_until(self, done: Callable[[], bool], patience: float = MOMENT) -> bool:  # noqa: PLR6301 - part of the stage
+    def wait_until(self, done: Callable[[], bool], patience: float = MOMENT) -> bool:
         """Look again and again, for `patience` seconds at most; whether it came to be."""
         deadline = time.monotonic() + patience
         pause = threading.Event()

@@ -53,6 +53,7 @@ class Middle:
         self.tape: list[Passing] = []  # everything that came, before the rule
         self.rule: Callable[[Passing], Iterable[Passing]] | None = None
         self._urls = urls
+        self._problem: Exception | None = None
         self._context = zmq.Context()
         self._context.linger = 0
         self._heard = threading.Condition()
@@ -109,6 +110,11 @@ class Middle:
                     return found
                 self._heard.wait(left)
 
+    def check(self) -> None:
+        """Raise what a rule has raised."""
+        if self._problem is not None:
+            raise self._problem
+
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
         os.write(self._wake_write, b"\0")
@@ -156,9 +162,17 @@ class Middle:
         with self._heard:
             self.tape.append(passing)
             self._heard.notify_all()
-        rule = self.rule
-        for onward in (passing,) if rule is None else rule(passing):
+        for onward in self._onward(passing):
             self._put(onward)
+
+    def _onward(self, passing: Passing) -> Iterable[Passing]:
+        if self.rule is None:
+            return (passing,)
+        try:
+            return list(self.rule(passing))
+        except Exception as problem:  # noqa: BLE001 - `check` raises it, in the lab's thread
+            self._problem = problem
+            return (passing,)
 
     def _passing(self, socket: Socket, frames: list[bytes]) -> Passing:
         if socket is self._xsub:

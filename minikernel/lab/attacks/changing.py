@@ -41,7 +41,7 @@ def kept(passing: Passing, **changed: object) -> Passing:
 class _Unchanged(Copy):
     """Leaves the signature as it was."""
 
-    def sign(self, seen: Passing, frames: object) -> bytes:  # noqa: ARG002, PLR6301 - a Pen
+    def sign(self, seen: Passing, frames: object) -> bytes:  # noqa: ARG002 - a Pen
         """What stood there."""
         return seen.frames[seen.frames.index(b"<IDS|MSG>") + 1]
 
@@ -119,8 +119,6 @@ class ChangeAnAnswer(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        stage.middle.rule = on(
-            "input_reply", lambda p: [kept(p, content={"value": "changed"}), p]
-        )
+        stage.middle.rule = on("input_reply", lambda p: [kept(p, content={"value": "changed"}), p])
         shown = stage.victim.run("print(input())", on_input=lambda *_: "honest").stdout
         return judged("changed" in shown, f"the cell was told: {shown.strip()!r}")

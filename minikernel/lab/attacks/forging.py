@@ -279,6 +279,26 @@ def waits_for(path: object) -> str:
     )
 
 
+class ForgeAControlReply(Attack):
+    """Forge the kernel's reply on control."""
+
+    steps = (
+        "the victim asks for the kernel's ledger (auth_status_request)",
+        "before the reply, deliver another with its signature: nothing was ever refused",
+    )
+    wire = ("middle -> victim   <IDS|MSG> copied header parent {} {channels'}",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        stage.middle.rule = on("auth_status_reply", _with_other_ledger)
+        rows = [row.channel for row in stage.victim.do(lambda client: client.auth_status())]
+        return judged(rows == [FORGED], f"the victim was shown the channels {rows}")
+
+
+def _with_other_ledger(passing: Passing) -> list[Passing]:
+    return [retold(passing, COPY, content={"channels": {FORGED: {}}}), passing]
+
+
 class ForgeQuestion(Attack):
     """Ask the victim for a password in the kernel's name, on stdin."""
 
@@ -303,4 +323,3 @@ class ForgeQuestion(Attack):
 
 def _with_other_question(passing: Passing) -> list[Passing]:
     return [retold(passing, COPY, content={"prompt": FORGED, "password": True}), passing]
-

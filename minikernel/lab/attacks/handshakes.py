@@ -104,4 +104,3 @@ def _echo(passing: Passing) -> tuple[Passing, ...]:
         front = passing._replace(to=Role.CLIENT)
         return (front,)
     return (passing,)
-

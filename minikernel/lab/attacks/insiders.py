@@ -123,7 +123,7 @@ class WidenRights(Attack):
     )
     wire = ("onlooker -> kernel   <IDS|MSG> HELLO with rights 255 and a tag of its own key",)
 
-    def applies(self, column: Column) -> bool:  # noqa: PLR6301 - see the base class
+    def applies(self, column: Column) -> bool:
         """Whether there are invitations."""
         return column.invitations
 
@@ -139,7 +139,7 @@ class WidenRights(Attack):
 class ActsInTheMiddle(Attack):
     """Changes a request and what is published, and signs both anew; see the subclasses."""
 
-    def _act_with(self, stage: Stage, pen: Pen) -> Evidence:  # noqa: PLR6301 - of the subclasses
+    def _act_with(self, stage: Stage, pen: Pen) -> Evidence:
         marker, before = stage.marker(), stage.looked_at(Channel.SHELL)
         stage.middle.rule = on(
             "execute_request", lambda p: [retold(p, pen, content={"code": marker.code()})]
@@ -178,4 +178,3 @@ class MiddleWithTheMasterKey(ActsInTheMiddle):
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
         return self._act_with(stage, stage.pen())
-

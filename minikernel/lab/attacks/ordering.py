@@ -54,6 +54,23 @@ class DropARequest(Attack):
         return _missing(stage, Channel.SHELL, "a message to the kernel is lost")
 
 
+class DropAControlRequest(Attack):
+    """Drop a request on control, unnoticed."""
+
+    steps = (
+        "drop an interrupt_request of the victim's, who waits for no reply",
+        "the victim goes on, and looks whether anything is missing",
+    )
+    wire = ("victim -> nobody   <IDS|MSG> signature {interrupt_request} ...",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        stage.middle.rule = on("interrupt_request", lambda _: [])
+        stage.victim.say(Channel.CONTROL, "interrupt_request", {})
+        stage.victim.run("None")
+        return _missing(stage, Channel.CONTROL, "a request on control is lost")
+
+
 class DropOutput(Attack):
     """Drop what the kernel publishes, unnoticed."""
 
@@ -156,5 +173,3 @@ class DeliverOnControl(Attack):
             and b"shell_port" in p.frames[-1]
         ]
         return judged(done, "done on control" if done else "not done on control")
-
-

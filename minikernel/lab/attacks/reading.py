@@ -50,3 +50,42 @@ class ReadRequests(Attack):
         passed = b"".join(b"".join(p.frames) for p in stage.middle.tape[start:])
         read = secret.encode() in passed and secret[::-1].encode() in passed
         return judged(read, "code and reply can be read" if read else "nothing can be read")
+
+
+class ReadControl(Attack):
+    """Read what passes on control."""
+
+    steps = (
+        "stand between victim and kernel, and change nothing",
+        "the victim asks for the kernel's ledger (auth_status_request)",
+    )
+    wire = ("kernel -> victim   <IDS|MSG> signature header parent {} {channels}",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        start = len(stage.middle.tape)
+        stage.victim.do(lambda client: client.auth_status())
+        passed = _passed(stage, start, Channel.CONTROL)
+        read = b"auth_status_request" in passed and b'"verified"' in passed
+        return judged(read, "request and reply can be read" if read else "nothing can be read")
+
+
+class ReadAnswers(Attack):
+    """Read questions and answers on stdin."""
+
+    steps = (
+        "stand between victim and kernel, and change nothing",
+        "the victim runs a cell that asks for a password, and answers",
+    )
+    wire = ("victim -> kernel   <IDS|MSG> signature header parent metadata {value: password}",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        secret, start = uuid.uuid4().hex, len(stage.middle.tape)
+        stage.victim.run("_ = input('password? ')", on_input=lambda *_: secret)
+        read = secret.encode() in _passed(stage, start, Channel.STDIN)
+        return judged(read, "the password can be read" if read else "nothing can be read")
+
+
+def _passed(stage: Stage, start: int, channel: Channel) -> bytes:
+    return b"".join(b"".join(p.frames) for p in stage.middle.tape[start:] if p.channel is channel)

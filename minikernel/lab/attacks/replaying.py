@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from minikernel.lab.attackers import msg_type, parent_id, parts, signature
+from minikernel.lab.attackers import Copy, msg_type, parts, retold, signature
+from minikernel.lab.attacks.forging import waits_for
 from minikernel.lab.attacks.rules import Hold, on
 from minikernel.lab.evidence import Attack, Evidence, judged
-from minikernel.wire.channels import Channel, Role
+from minikernel.wire.channels import Channel
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
@@ -102,78 +104,6 @@ class ReplayAfterARestart(Attack):
         return judged(len(marker.text) > 1, str(marker))
 
 
-class ReflectComm(Attack):
-    """Reflect the kernel's own comm message to it, on shell."""
-
-    steps = (
-        "the victim opens a comm that nobody knows; the kernel publishes that it is closed",
-        "send this message to the kernel, in the victim's connection",
-    )
-    wire = (
-        "kernel -> victim   topic <IDS|MSG> signature {comm_close} ...",
-        "middle -> kernel   <IDS|MSG> signature {comm_close} ...",
-    )
-
-    def act(self, stage: Stage) -> Evidence:
-        """See `steps`."""
-        opened = {"comm_id": "c", "target_name": "nobody's", "data": {}}
-        stage.victim.say(Channel.SHELL, "comm_open", opened)
-        own = stage.heard(lambda p: p.to is Role.CLIENT and msg_type(p) == "comm_close")
-        start = len(stage.middle.tape)
-        before = stage.looked_at(Channel.SHELL)
-        _reflect(stage, own, Channel.SHELL)
-        stage.settle(Channel.SHELL, before + 1)
-        stage.victim.run("None")
-        busy = [p for p in stage.middle.tape[start:] if _is_status_for(p, own)]
-        return judged(busy, f"the kernel said {len(busy)} times that it worked for itself")
-
-
-def _is_status_for(passing: Passing, own: Passing) -> bool:
-    return msg_type(passing) == "status" and parent_id(passing).encode() in parts(own)[0]
-
-
-def _reflect(stage: Stage, own: Passing, channel: Channel) -> None:
-    """Send one of the kernel's messages back in the victim's connection."""
-    client = stage.request(kind="comm_open").client
-    frames = [DELIMITER, signature(own), *parts(own)]
-    stage.middle.inject(own._replace(channel=channel, to=Role.KERNEL, client=client, frames=frames))
-
-
-class ReflectToStdin(Attack):
-    """Reflect what was said elsewhere to stdin, where the kernel waits for an answer."""
-
-    steps = (
-        "the victim runs a cell that asks; its answer is held back",
-        "send on stdin what the kernel asked, what it publishes, and the victim's own request",
-        "the victim's answer goes on",
-    )
-    wire = ("middle -> kernel   <IDS|MSG> signature {input_request, status, execute_request} ...",)
-
-    def act(self, stage: Stage) -> Evidence:
-        """See `steps`."""
-        hold = Hold("input_reply")
-        stage.middle.rule = hold
-        cell = stage.victim.start(
-            "name = input()", on_input=lambda *_: "honest", user_expressions={"name": "name"}
-        )
-        answer = stage.request(kind="input_reply")
-        said = [p for p in stage.middle.tape if msg_type(p) in _ELSEWHERE]
-        before = stage.looked_at(Channel.STDIN)
-        for passing in said:
-            frames = [DELIMITER, signature(passing), *parts(passing)]
-            stage.middle.inject(answer._replace(frames=frames))
-        stage.wait_until(lambda: stage.looked_at(Channel.STDIN) >= before + len(said))
-        stage.middle.inject(answer)
-        try:
-            given = cell.result().user_expressions.get("name", {}).get("data", {})
-        except TimeoutError:
-            return judged(True, "the honest answer never came to the cell")
-        return judged(given.get("text/plain") != "'honest'", f"input() gave {given}")
-
-
-_ELSEWHERE = {"input_request", "status", "execute_request", "execute_input"}
-
-
 class ReplayIopub(Attack):
     """Replay output: the victim is shown it twice."""
 
@@ -192,7 +122,7 @@ class ReplayAReply(Attack):
 
     steps = (
         "record the reply to the victim's first request, and hold back that to its second",
-        "deliver the first reply again, then the second",
+        "deliver the first reply again, as it was and as if it answered the second, then the second",
     )
     wire = ("middle -> victim   the first reply, again",)
 
@@ -202,7 +132,7 @@ class ReplayAReply(Attack):
 
         def change(passing: Passing) -> list[Passing]:
             replies.append(passing)
-            return [*replies[:1], passing]
+            return [*_again(replies[0], passing), passing]
 
         stage.middle.rule = on("execute_reply", change)
         given = [
@@ -211,6 +141,106 @@ class ReplayAReply(Attack):
         ]
         text = given[1]["answer"]["data"]["text/plain"]
         return judged(text != "2", f"the second request was answered with {text}")
+
+
+def _again(old: Passing, new: Passing) -> list[Passing]:
+    """An old reply, as it was, and as if it answered the new request."""
+    return [old, retold(old, Copy(), parent_header=json.loads(parts(new)[1]))]
+
+
+class ReplayOnControl(Attack):
+    """Replay an interrupt of the victim's: a later cell is interrupted."""
+
+    steps = (
+        "record an interrupt_request of the victim's",
+        "the victim runs a cell that waits; send the recorded request in its connection",
+    )
+    wire = ("middle -> kernel   <IDS|MSG> the recorded {interrupt_request} ...",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        stage.victim.do(lambda client: client.interrupt())
+        seen = stage.request(kind="interrupt_request")
+        go, start = stage.marker(), len(stage.middle.tape)
+        cell = stage.victim.start(waits_for(go.path))
+        stage.heard(lambda p: msg_type(p) == "execute_input", start)
+        before = stage.looked_at(Channel.CONTROL)
+        stage.middle.inject(seen)
+        stage.wait_until(lambda: stage.looked_at(Channel.CONTROL) > before)
+        go.path.touch()
+        status = cell.result().status
+        return judged(status == "error", f"the victim's cell ended with {status!r}")
+
+
+class ReplayAnAnswer(Attack):
+    """Replay an answer to input(), for the next question."""
+
+    steps = (
+        "record the victim's answer to a question",
+        "at its next question deliver the recorded answer first; where the question is named"
+        " and the name not signed, without it",
+    )
+    wire = ("middle -> kernel   <IDS|MSG> the recorded {input_reply}, then the honest one",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        answers: list[Passing] = []
+
+        def change(passing: Passing) -> list[Passing]:
+            answers.append(passing)
+            old = answers[0]
+            again = [old, retold(old, Copy(), parent_header={})] if passing is not old else []
+            return [*again, passing]
+
+        stage.middle.rule = on("input_reply", change)
+        said = iter(("first", "second"))
+        code = "print(input(), input())"
+        shown = stage.victim.run(code, on_input=lambda *_: next(said)).stdout.strip()
+        return judged(shown == "first first", f"the cell was told: {shown!r}")
+
+
+class ReplayAQuestion(Attack):
+    """Replay a question: the victim answers it again, and its answer could be used later."""
+
+    steps = ("deliver the kernel's question to the victim twice",)
+    wire = ("kernel -> victim   the {input_request}, and again",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        asked: list[str] = []
+
+        def answer(prompt: str, _password: bool) -> str:  # noqa: FBT001 - on_input's signature
+            asked.append(prompt)
+            return "answer"
+
+        stage.middle.rule = on("input_request", lambda p: [p, p])
+        stage.victim.run("input('one? '), input('two? ')", on_input=answer)
+        return judged(asked.count("one? ") > 1, f"the victim was asked: {asked}")
+
+
+class ReplayAControlReply(Attack):
+    """Replay an old reply on control, in the place of the one to a later request."""
+
+    steps = (
+        "record the reply to the victim's auth_status_request",
+        "before the reply to its next one deliver it again, as it was and as if it answered that",
+    )
+    wire = ("middle -> victim   the first reply, again",)
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        replies: list[Passing] = []
+
+        def change(passing: Passing) -> list[Passing]:
+            replies.append(passing)
+            return [*_again(replies[0], passing), passing]
+
+        stage.middle.rule = on("auth_status_reply", change)
+        old, new = (
+            stage.victim.do(lambda client: client.auth_status())["control"].verified
+            for _ in range(2)
+        )
+        return judged(new == old, f"the kernel counted {old}, and is said to have counted {new}")
 
 
 class ShowOldIopub(Attack):

@@ -159,4 +159,3 @@ class AnswerALaterQuestion(Attack):
         stage.middle.inject(honest)
         shown = second.result().stdout
         return judged("first" in shown, f"the second question was answered: {shown.strip()!r}")
-

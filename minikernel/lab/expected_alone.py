@@ -1,0 +1,238 @@
+"""What is expected of attacks that make, repeat or read messages, without a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minikernel.lab.attacks import forging, reading, reflecting, replaying
+from minikernel.lab.reasons import (
+    ALL_COVERED,
+    CIPHERTEXT,
+    CLEAR,
+    CLEARTEXT,
+    COUNTER,
+    CURVE,
+    MEMORY,
+    NO_MEMORY,
+    NOTHING,
+    SIGNED,
+    STOPPED,
+    THROUGH,
+    TRUSTED,
+)
+
+if TYPE_CHECKING:
+    from minikernel.lab.evidence import Attack
+    from minikernel.lab.reasons import Row
+
+ROWS: dict[type[Attack], Row] = {
+    reading.ReadIopub: (
+        ("NKOBGC", THROUGH, "a SUB socket needs no key, and what is published is not encrypted"),
+        ("V", STOPPED, CURVE),
+    ),
+    reading.ReadRequests: (
+        ("NKOBGC", THROUGH, CLEARTEXT),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeBlind: (
+        ("N", THROUGH, NOTHING),
+        ("K", STOPPED, "the key is random, and has not been heard"),
+        ("O", STOPPED, "an identity that was not challenged is not trusted"),
+        ("BG", STOPPED, "an HMAC can't be guessed"),
+        ("CV", STOPPED, "a tag can't be guessed, nor a session"),
+    ),
+    forging.ForgeCopied: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the identity is sent in clear; who copies it is taken for its owner"),
+        ("BG", STOPPED, SIGNED),
+        ("CV", STOPPED, COUNTER),
+    ),
+    forging.InjectAfterHandshake: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, TRUSTED),
+        ("BG", STOPPED, "every message is signed, in an authenticated connection too"),
+        ("C", STOPPED, "the handshake gives keys, and every message has a tag under them"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.StripScheme: (
+        ("N", THROUGH, "there is nothing to strip"),
+        ("K", STOPPED, "a message without the key is refused: one file, one scheme"),
+        ("O", THROUGH, "unsigned messages are its usual ones"),
+        ("BG", STOPPED, "an empty signature is wrong, unless the connection file has no key"),
+        ("C", STOPPED, "a frame that does not begin with MKC1 is no AUTH; nothing is negotiated"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeControl: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, TRUSTED),
+        ("BG", STOPPED, SIGNED),
+        ("C", STOPPED, ALL_COVERED),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeIopub: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "PUB has no way back: nobody was challenged on iopub"),
+        ("BG", STOPPED, SIGNED),
+        ("C", STOPPED, "each PUBLISH has a tag for every session, under that session's key"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeReply: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, SIGNED),
+        ("C", STOPPED, "replies have tags too, with keys for this direction"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeQuestion: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who asks; it trusts"),
+        ("BG", STOPPED, SIGNED),
+        ("C", STOPPED, ALL_COVERED),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.MutatedFrames: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "what is mutated outside the key's frame is executed"),
+        ("O", THROUGH, "what is mutated is executed: no frame is covered"),
+        ("B", THROUGH, "buffers and identities are not covered, and a replay is accepted"),
+        ("G", STOPPED, "what still verifies is remembered: a replay"),
+        ("CV", STOPPED, "not a bit can change, and an unchanged one is a replayed counter"),
+    ),
+    replaying.ReplayInTheSameRun: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, TRUSTED),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, MEMORY),
+        ("CV", STOPPED, COUNTER),
+    ),
+    replaying.DuplicateOnTheConnection: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, TRUSTED),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, MEMORY),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayAfterAFlood: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, TRUSTED),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, "only what has verified is remembered: junk pushes nothing out"),
+        ("CV", STOPPED, "a counter is one number: it can't be flushed"),
+    ),
+    replaying.ReplayAfterARestart: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "a recorded message is unsigned: any identity that is trusted will do"),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, "the memory stands in a file, written before a message is acted on"),
+        ("CV", STOPPED, "a new run has a new run id and no sessions"),
+    ),
+    replaying.ReplayIopub: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "iopub is not authenticated"),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, "our client remembers, too"),
+        ("C", STOPPED, "iopub is numbered, and the numbers strictly increase"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ShowOldIopub: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "iopub is not authenticated"),
+        ("BG", THROUGH, "the signature is valid, and a client that joins remembers nothing"),
+        ("C", STOPPED, "it has no tag for the new session"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayAReply: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, "the signed parent_header names the request, which has its reply"),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.BurnAPendingSignature: (
+        ("NKOB", STOPPED, "nothing is remembered"),
+        ("G", STOPPED, "what is remembered is the kernel's own digest, after it verified"),
+        ("CV", STOPPED, "a counter is marked after its tag has verified"),
+    ),
+    reflecting.ReflectComm: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "one key for both directions"),
+        ("O", THROUGH, TRUSTED),
+        ("B", THROUGH, "one key for both directions, and comm messages go both ways"),
+        ("G", STOPPED, "the kernel refuses what bears its own session"),
+        ("C", STOPPED, "keys are bound to channel and direction"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    reflecting.ReflectToStdin: (
+        (
+            "NKOB",
+            STOPPED,
+            "our kernel takes an input_reply only, of the session that was asked; what a"
+            " kernel says is none",
+        ),
+        ("G", STOPPED, "the channel table, and outstanding input only"),
+        ("C", STOPPED, "keys are bound to channel and direction"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    reading.ReadControl: (
+        ("NKOBGC", THROUGH, CLEARTEXT),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    reading.ReadAnswers: (
+        ("NKOBGC", THROUGH, CLEARTEXT),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    forging.ForgeAControlReply: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, SIGNED),
+        ("C", STOPPED, ALL_COVERED),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayOnControl: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, TRUSTED),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, MEMORY),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayAControlReply: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, "the signed parent_header names the request, which has its reply"),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayAnAnswer: (
+        ("NKO", THROUGH, "which question it answers can be cut out of the message"),
+        ("BG", STOPPED, "our client names the question, and the signature covers it"),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    replaying.ReplayAQuestion: (
+        ("N", THROUGH, NOTHING),
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "the client's DEALER can't tell who asks; it trusts"),
+        ("B", THROUGH, NO_MEMORY),
+        ("G", STOPPED, "our client remembers, too"),
+        ("C", STOPPED, COUNTER),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+}
