@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
+    "lab": "attack every signature scheme, and see what each lets through",
     "echo": "an echo server over plain TCP, with a one-time challenge first",
 }
 EPILOG = """\

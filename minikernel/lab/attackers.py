@@ -20,7 +20,6 @@ from minikernel.auth.channel_hmac_frames import (
     published_tag,
 )
 from minikernel.auth.channel_hmac_keys import Direction, SessionKeys
-from minikernel.transport.middle import Passing
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from minikernel.auth.channel_hmac_keys import Credential
     from minikernel.auth.scheme import KeyScheme
+    from minikernel.transport.middle import Passing
 
 COUNTER = slice(HEADER - 8, HEADER)
 

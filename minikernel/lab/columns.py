@@ -63,9 +63,3 @@ CURVE = Column(
 SPECIFIED = (NULL, CLEAR_KEY, ONCE, BARE, GUARDED, CHANNEL, CURVE)
 COLUMNS = (NULL, CLEAR_KEY, BARE, GUARDED, CHANNEL)
 """Those whose scheme kernel and client speak today."""
-
-
-def column(name: str) -> Column:
-    """The column of a name, or of a scheme's name. Raises KeyError."""
-    found = {c.scheme: c for c in reversed(COLUMNS)} | {c.name: c for c in COLUMNS}
-    return found[name]

@@ -180,8 +180,7 @@ ROWS: dict[type[Attack], Row] = {
         (
             "NKOB",
             STOPPED,
-            "our kernel takes an input_reply only, of the session that was asked; what a"
-            " kernel says is none",
+            "stdin takes an input_reply only, of the session that was asked",
         ),
         ("G", STOPPED, "the channel table, and outstanding input only"),
         ("C", STOPPED, "keys are bound to channel and direction"),

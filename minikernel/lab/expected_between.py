@@ -139,8 +139,7 @@ ROWS: dict[type[Attack], Row] = {
         (
             "NKOBG",
             THROUGH,
-            "stock clients come back with the same identity, so the kernel hands over to"
-            " whoever brings it",
+            "stock clients come back with their identity: it is handed over to who brings it",
         ),
         ("CV", STOPPED, "no identity is set or handed over; a route comes of a valid message"),
     ),
@@ -194,8 +193,7 @@ ROWS: dict[type[Attack], Row] = {
         (
             "CV",
             THROUGH,
-            "who holds the master key and hears the handshake derives every session key"
-            " (with CURVE: who holds its secret key too)",
+            "who holds the key and hears the handshake derives all keys; with CURVE, its key too",
         ),
     ),
     handshakes.RelayAHandshake: (

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from typing_extensions import Self
+
     from minikernel.client.result import Result
     from minikernel.lab.attackers import Pen
     from minikernel.lab.columns import Column
@@ -118,9 +120,9 @@ class Person:
 
         self._thread.submit(send).result()
 
-    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: str) -> None:
+    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: Any) -> None:  # noqa: ANN401 - JSON
         """Send a cell, and wait for nothing."""
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        content: dict[str, Any] = {"code": code, "silent": False, "allow_stdin": False}
         self.say(Channel.SHELL, "execute_request", content, buffers=buffers, **header)
 
     def do(self, act: Callable[[MiniKernelClient], Any]) -> Any:  # noqa: ANN401 - act's
@@ -217,7 +219,7 @@ class Stage:
             self.close()
             raise
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

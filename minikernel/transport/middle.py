@@ -242,4 +242,5 @@ class Loose:
 
 
 def _port(socket: Socket) -> int:
-    return int(socket.last_endpoint.decode().rstrip("\0").rpartition(":")[2])
+    endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+    return int(endpoint.rstrip("\0").rpartition(":")[2])

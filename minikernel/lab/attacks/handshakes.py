@@ -8,12 +8,12 @@ from minikernel.errors import MinikernelError
 from minikernel.lab.attackers import is_greeting
 from minikernel.lab.attacks.forging import execute_request
 from minikernel.lab.evidence import Attack, Evidence, OnHandshakes, judged
-from minikernel.transport.middle import Passing
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
+    from minikernel.transport.middle import Passing
 
 FLOOD = 5000
 BEATS = 8.0  # seconds in which a heartbeat that works must have come

@@ -122,7 +122,7 @@ class ReplayAReply(Attack):
 
     steps = (
         "record the reply to the victim's first request, and hold back that to its second",
-        "deliver the first reply again, as it was and as if it answered the second, then the second",
+        "before the second deliver the first again, as it was and as if it answered that",
     )
     wire = ("middle -> victim   the first reply, again",)
 
@@ -177,8 +177,7 @@ class ReplayAnAnswer(Attack):
 
     steps = (
         "record the victim's answer to a question",
-        "at its next question deliver the recorded answer first; where the question is named"
-        " and the name not signed, without it",
+        "at its next question deliver it first, with and without the name of its question",
     )
     wire = ("middle -> kernel   <IDS|MSG> the recorded {input_reply}, then the honest one",)
 

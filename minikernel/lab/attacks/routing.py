@@ -15,8 +15,8 @@ from minikernel.wire.frames import DELIMITER
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
 
-SECRET = "b'meant for one reader only'.hex()"
-SECRET_TEXT = b"meant for one reader only".hex()
+TOLD = "b'meant for one reader only'.hex()"
+TOLD_TEXT = b"meant for one reader only".hex()
 CONNECTED = 0.2  # seconds in which a connection on this machine is made
 
 
@@ -85,7 +85,7 @@ class CopyAnIdentity(Attack):
         go = stage.marker()
         stage.victim.do(
             lambda client: client.execute(
-                waits_for(go.path), user_expressions={"secret": SECRET}, allow_stdin=False
+                waits_for(go.path), user_expressions={"secret": TOLD}, allow_stdin=False
             )
         )
         identity = stage.request().client
@@ -101,7 +101,7 @@ class CopyAnIdentity(Attack):
         heard = b""
         while (frames := stranger.receive(CONNECTED)) is not None:
             heard += b"".join(frames)
-        got = SECRET_TEXT.encode() in heard
+        got = TOLD_TEXT.encode() in heard
         return judged(got, "the stranger has the reply" if got else "the stranger got no reply")
 
 

@@ -36,6 +36,7 @@ class Hold:
         self._times = times
 
     def __call__(self, passing: Passing) -> Iterable[Passing]:
+        """Be a rule."""
         if msg_type(passing) != self._kind or (self._times and len(self.held) >= self._times):
             return (passing,)
         self.held.append(passing)
