@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 WIDTH = 79  # columns of the line that shows how far it is
 EPILOG = """\
 examples:
-  minikernel lab                                  the whole matrix, in a few minutes
-  minikernel lab --scheme jupyter-hmac --attack copy-an-identity
-  minikernel lab --explain copy-an-identity       its steps, and why it works
-  minikernel lab --channels                       who can prove what, per channel
+  minikernel lab                              the whole matrix, in a few minutes
+  minikernel lab --scheme null --attack copy-an-identity
+  minikernel lab --explain copy-an-identity   its steps, and why it works
+  minikernel lab --channels                   who can prove what, per channel
   minikernel lab --svg > matrix.svg
 
 It attacks kernels that it starts itself, on 127.0.0.1. The exit code is 1 if

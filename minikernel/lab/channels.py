@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PROPERTIES = {
     "origin": "the receiver can tell that a holder of the key said it",
     "integrity": "... and that it says what was said",
-    "order": "... and that nothing was swapped or left out before it, or shows what was",
-    "freshness": "... and that it is of now: of this run, this session, this question",
+    "order": "... and that nothing before it was swapped or left out",
+    "freshness": "... and that it is of now: of this run, session and question",
     "once": "... and that it was not acted on before",
     "secrecy": "nobody else can read it",
 }
@@ -43,7 +43,6 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("shell", "to client"): {
         "origin": forging.ForgeReply,
         "integrity": forging.ForgeReply,
-        "order": replaying.ReplayAReply,
         "freshness": replaying.ReplayAReply,
         "once": replaying.ReplayAReply,
         "secrecy": reading.ReadRequests,
@@ -59,7 +58,6 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("control", "to client"): {
         "origin": forging.ForgeAControlReply,
         "integrity": forging.ForgeAControlReply,
-        "order": replaying.ReplayAControlReply,
         "freshness": replaying.ReplayAControlReply,
         "once": replaying.ReplayAControlReply,
         "secrecy": reading.ReadControl,
@@ -67,7 +65,6 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("stdin", "to kernel"): {
         "origin": routing.AnswerFromAnotherConnection,
         "integrity": changing.ChangeAnAnswer,
-        "order": routing.AnswerALaterQuestion,
         "freshness": routing.AnswerALaterQuestion,
         "once": replaying.ReplayAnAnswer,
         "secrecy": reading.ReadAnswers,
@@ -75,7 +72,6 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("stdin", "to client"): {
         "origin": forging.ForgeQuestion,
         "integrity": forging.ForgeQuestion,
-        "order": replaying.ReplayAQuestion,
         "freshness": replaying.ReplayAQuestion,
         "once": replaying.ReplayAQuestion,
         "secrecy": reading.ReadAnswers,

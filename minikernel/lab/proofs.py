@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from minikernel.lab.channels import Statement
     from minikernel.lab.columns import Column
 
-ROW = "{:<10} {:<10} " + "{:<10} " * len(PROPERTIES)
+ROW = "{:<9} {:<9} " + "{:<9} " * len(PROPERTIES)
 
 
 def text() -> str:
@@ -26,7 +26,11 @@ def text() -> str:
             lines.append(_row(channel, direction, *cells))
         lines.append("")
     lines += [f"{name:<10} {meaning}" for name, meaning in PROPERTIES.items()]
-    lines += ["", "yes: the attack on it fails; no: it succeeds; blank: nothing to prove", ""]
+    lines += [
+        "",
+        "yes: the attack on it fails; no: it succeeds; blank: the lab has no attack on it",
+        "",
+    ]
     for (channel, direction), backing in BACKED.items():
         lines.append(f"{channel} {direction}")
         lines += [f"  {name:<10} {attack.title()}" for name, attack in backing.items()]
@@ -47,8 +51,8 @@ INTRODUCTION = """\
 # Who can prove what to whom, on each channel
 
 A cell says whether the receiver can tell, and names the attack of [attacks.md](attacks.md) that
-fails if it can and succeeds if it can't. This page is written by `make docs-lab`; `minikernel lab
---channels` shows the same in a terminal.
+fails if it can and succeeds if it can't; empty: the lab has no attack on it. This page is written
+by `make docs-lab`; `minikernel lab --channels` shows the same in a terminal.
 
 | property | meaning |
 |---|---|"""

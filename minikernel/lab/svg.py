@@ -46,9 +46,7 @@ def svg(findings: Sequence[Finding]) -> str:
     width, height = NAMES + CELL * len(columns) + 80, HEAD + LINE * (len(titles) + 2)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-            f' width="{width}" height="{height}" role="img"'
-            ' aria-label="Attacks and what comes of them, by scheme">',
+            _start(width, height),
             f"<style>\n{STYLE}\n</style>",
             *_heads(columns),
             *(
@@ -59,6 +57,14 @@ def svg(findings: Sequence[Finding]) -> str:
             _legend(HEAD + LINE * len(titles) + 26),
             "</svg>",
         ]
+    )
+
+
+def _start(width: int, height: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+        f' width="{width}" height="{height}" role="img"'
+        ' aria-label="Attacks and what comes of them, by scheme">'
     )
 
 
