@@ -1,12 +1,10 @@
 """The client's end of channel-hmac.
 
-Any thread may seal and open; a message is sealed and handed over under its line's lock
-(`ClientSession.sealing`). Shaking hands belongs to one thread.
+Any thread may seal and open, on each channel one at a time. Shaking hands belongs to one thread.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import threading
 from typing import TYPE_CHECKING
@@ -39,7 +37,7 @@ from minikernel.errors import (
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from minikernel.auth.channel_hmac_frames import Challenge, Publication, Tagged
     from minikernel.auth.channel_hmac_keys import Credential
@@ -80,18 +78,11 @@ class ClientSession:
         self._publishing = keys.key(Channel.IOPUB, Direction.TO_CLIENT)
         self._pings: list[int] = []
 
-    @contextlib.contextmanager
-    def sealing(self, channel: Channel, frames: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
-        """Seal a message; to be handed over to the socket before the context ends.
-
-        Yields:
-            DATA and its counter.
-        """
+    def seal(self, channel: Channel, frames: Sequence[bytes]) -> bytes:
+        """DATA; to be handed over before the next message of this channel is sealed."""
         if channel not in DATA_CHANNELS:
             raise LocalProtocolError(f"no DATA on {channel.value}")
-        line = self.lines[channel]
-        with line.lock:
-            yield line.seal(frames), line.sent.last
+        return self.lines[channel].seal(frames)
 
     def open(self, channel: Channel, received: Tagged, frames: Sequence[bytes]) -> None:
         """Check, verify and mark DATA of this session.

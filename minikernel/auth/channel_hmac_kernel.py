@@ -1,11 +1,13 @@
 """The kernel's end of channel-hmac.
 
 Threads: the control thread calls `hello`, `open` on control and stdin, `bind` and `expire`; the
-main thread `open` on shell; a heartbeat thread `pong`; any thread `sealing`, `publish` and
-`claim`. Locks, in the order in which a thread may take them:
+main thread `open` on shell; a heartbeat thread `pong`; any thread `publish` and `claim`; `seal` is
+called by the thread that owns the channel's socket, and hands over what it sealed before it seals
+again, so that counters go out in order (section 4). Locks, in the order in which a thread may take
+them:
 
-1. one for each (session, channel): a message is checked, verified and marked under it, and drawing
-   a counter, the tag and handing over the frames are one step under it (`sealing`);
+1. one for each (session, channel): a message is checked, verified and marked under it, and a
+   counter is drawn together with its tag;
 2. `publishing`: the list of sessions that stand in a PUBLISH, and its counter. Whoever publishes
    holds it until the frames are handed over.
 
@@ -16,7 +18,6 @@ changes it, the others look up.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,7 +49,7 @@ from minikernel.errors import (
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from minikernel.auth.channel_hmac_line import Line, Route
     from minikernel.auth.channel_hmac_sessions import Account
@@ -236,44 +237,33 @@ class KernelEnd:
             if other.confirmed
         )
 
-    @contextlib.contextmanager
-    def sealing(
-        self, channel: Channel, frames: Sequence[bytes], to: ClientPeer
-    ) -> Iterator[Sealed | None]:
-        """Seal a message; to be handed over to the socket before the context ends.
+    def seal(self, channel: Channel, frames: Sequence[bytes], to: ClientPeer) -> Sealed | None:
+        """Seal a message for the peer's session, or for the one that replaced it.
 
-        It goes to the session that replaced the peer's, if one did.
+        The caller hands it over before it seals the next one for this channel: a socket has one
+        owner, whose thread does both.
 
-        Yields:
-            What goes before the frames; None: its session has no route on this channel yet, keep
+        Returns:
+            What goes before the frames; None: the session has no route on this channel yet, keep
             the message until one of its messages came there.
 
         Raises:
             UnknownSession: the session is gone, and nothing can be said to it any more.
             LocalProtocolError: in a forked child.
         """
-        with self._sending(channel, to.handle) as line:
-            yield None if line.route is None else Sealed(line.route, line.seal(frames))
-
-    @contextlib.contextmanager
-    def _sending(self, channel: Channel, session: Session) -> Iterator[Line]:
-        """The line to a session or its heir, with its lock."""
         self._refuse_in_child()
+        session = to.handle
         while True:
             line = session.lines.get(channel)
             if line is not None:
                 with line.lock:
                     if not session.closed:
-                        yield line
-                        return
+                        if line.route is None:
+                            return None
+                        return Sealed(line.route, line.seal(frames))
             if session.heir is None:
                 raise UnknownSession("the session is gone")
             session = session.heir
-
-    def seal(self, channel: Channel, frames: Sequence[bytes], to: ClientPeer) -> Sealed | None:
-        """Likewise, for a caller whose own lock spans sealing and sending on this channel."""
-        with self.sealing(channel, frames, to) as sealed:
-            return sealed
 
     def current(self, peer: ClientPeer) -> str | None:
         """The id of the session that gets what is said to this peer; None: it is gone."""

@@ -86,8 +86,7 @@ class ClientChannelHmac:
             session = self._session(to.session)
         if session is None:
             return None
-        with session.sealing(channel, frames) as (auth, _):
-            return Sealed((), auth)
+        return Sealed((), session.seal(channel, frames))
 
     def _session(self, name: str) -> ClientSession:
         for session in (self._end.candidate, self._end.session):

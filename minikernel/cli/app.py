@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SUBCOMMANDS = {
     "run": "run a kernel: what Jupyter starts",
     "install": "make the kernel appear in a JupyterLab of another environment",
+    "admit": "write a connection file for one more client, with CURVE keys of its own",
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
     "demo": "watch every message of a kernel being verified, and forgeries refused",

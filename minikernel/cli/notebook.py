@@ -17,8 +17,8 @@ import nbformat.reader
 from minikernel.cli.exec import contents
 from minikernel.cli.kernels import kernel_of_our_own
 from minikernel.cli.terminal import CLEAR_LINE, has_colours, safe
-from minikernel.client.base import ask_terminal
 from minikernel.client.escape import shortened
+from minikernel.client.terminal import ask_terminal
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:

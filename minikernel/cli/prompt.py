@@ -16,8 +16,8 @@ import minikernel
 from minikernel.cli.interrupts import interrupting
 from minikernel.cli.printer import Printer
 from minikernel.cli.terminal import safe, style
-from minikernel.client.base import END_OF_FILE
 from minikernel.client.escape import shortened
+from minikernel.client.terminal import END_OF_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,6 +7,7 @@ import math
 
 from minikernel.kernel.options import Options
 from minikernel.kernel.service import run as run_kernel
+from minikernel.transport.connection import POLICIES
 
 MAX_SESSIONS = 1024  # that one PUBLISH has room for
 EPILOG = """\
@@ -14,6 +15,7 @@ examples:
   minikernel run                    a kernel for whoever may read its file
   minikernel run --transport ipc    reachable from this machine only
   minikernel run -f kernel.json --history off --max-age 5
+  minikernel run --encryption required
 
 Jupyter starts the kernel like this, with a connection file of its own making:
   minikernel run -f kernel.json
@@ -65,6 +67,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="tcp",
         help="of the file that is written without -f (default: tcp)",
     )
+    add(
+        "--encryption",
+        choices=POLICIES,
+        help="required: keys for CURVE are written, and must be in a FILE; auto: written, and need"
+        " not be in a FILE; disabled: neither (default: what the FILE says)",
+    )
+    add(
+        "--curve-clients",
+        metavar="LIST",
+        help="only clients whose public keys are in this file may connect; see `minikernel admit`",
+    )
     add("--ip", default="127.0.0.1", help="address to listen on, likewise (default: 127.0.0.1)")
 
 
@@ -81,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
             history_file=args.history,
             transport=args.transport,
             ip=args.ip,
+            encryption=args.encryption,
+            curve_clients=args.curve_clients,
         )
     )
 

@@ -12,7 +12,7 @@ import minikernel
 from minikernel.cli.exec import contents
 from minikernel.cli.kernels import orderly_end
 from minikernel.cli.terminal import has_colours, plain_text, safe
-from minikernel.client.base import ask_terminal
+from minikernel.client.terminal import ask_terminal
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -21,12 +21,17 @@ from minikernel.client.base import (
     READY_GRACE,
     READY_TRY,
     VerifyingClient,
-    ask_terminal,
+)
+from minikernel.client.channels import (
+    AsyncVerifyingChannel,
+    HeartbeatChannel,
+    deadline_in,
+    monitors,
     with_messages,
 )
-from minikernel.client.channels import AsyncVerifyingChannel, HeartbeatChannel, deadline_in
 from minikernel.client.ledger import Ledger
 from minikernel.client.result import Collector, Result
+from minikernel.client.terminal import ask_terminal
 from minikernel.errors import KernelDied
 from minikernel.wire.channels import Channel
 
@@ -179,8 +184,9 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         channels = self._watched(channels)
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
-            if channel.receiver.monitor is not None:
-                poller.register(channel.receiver.monitor, zmq.POLLIN)
+        watching = monitors(channels)
+        for monitor in watching:
+            poller.register(monitor, zmq.POLLIN)
         ready, lives = channels, True
         while True:
             heard = await self._hear(exchange, ready, handlers)
@@ -191,6 +197,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             if not heard and not lives:
                 raise KernelDied(DIED)
             events = dict(await poller.poll(self._patience(exchange, channels)))
+            if not watching.isdisjoint(events):
+                self._look_again = 0.0
             ready = with_messages(channels, events)
             lives = bool(ready) or await self._lives()
 

@@ -7,10 +7,10 @@ import sys
 import time
 import warnings
 from functools import partial
-from getpass import getpass
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.client import KernelClient
+from jupyter_client.connect import channel_socket_types
 from jupyter_client.manager import KernelManager
 from traitlets import Unicode
 
@@ -26,6 +26,7 @@ from minikernel.client.ledger import Ledger
 from minikernel.client.verifier import MESSAGE_CHANNELS, Verifier
 from minikernel.errors import ConfigError, RequestLost, TooManySessions
 from minikernel.transport import connection
+from minikernel.transport.curve import ClientKeys, client_keys
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
 
     from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.auth.scheme import Joining
     from minikernel.client.verifier import Lost, Msg, TraceEvent
 
 READY_GRACE = 0.05  # seconds to wait for the idle of a kernel_info_request before asking again
@@ -41,9 +43,9 @@ READY_TRY = 1.0  # seconds after which a kernel_info_request counts as lost
 BATCH = 200  # messages of one channel before the others have their turn
 CONTROL_TIMEOUT = 10.0  # seconds; control answers while a cell runs
 DIED = "the kernel's process has ended"
-END_OF_FILE = "\x04"  # what jupyter_client answers for it
 SILENCE = 10.0  # seconds without an answer to a heartbeat after which we shake hands again
 REFUSAL_LENGTH = 200  # characters
+LINGER = 1000  # ms that a closed socket may go on sending, as jupyter_client has it
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
 
@@ -58,9 +60,19 @@ class VerifyingClient(KernelClient):
         Unauthenticated messages are accepted only if this is "null".""",
     )
 
+    encryption = Unicode(
+        None,
+        allow_none=True,
+        config=True,
+        help="""Whether the connection file must have CURVE keys: "required"; must not: "disabled";
+        as it says: "auto" or None.""",
+    )
+
+    _curve: ClientKeys | None = None  # a pair of our own; else the kernel's (JEP 145), if any
     _verifier: Verifier | None = None
     named_scheme: str | None = None  # by the connection file, if not to jupyter_client's Session
     _invitation: Credential | None = None
+    _look_again = 0.0  # when a handshake wants to be seen to; seconds, monotonic
     owns_kernel = False  # whether `close` shuts the kernel down
 
     @property
@@ -111,13 +123,36 @@ class VerifyingClient(KernelClient):
         """Likewise, from the fields of a connection file. Raises ConfigError."""
         key = info.get("key", self.session.key)
         named = info.get("signature_scheme", self.session.signature_scheme)
+        curve = client_keys(info)
+        connection.check_encryption(self.encryption, encrypted=curve is not None)
         secret = SecretKey(key if isinstance(key, bytes) else key.encode())
         # Refuses before anything has changed.
         invitation = credential_in(info, self._chosen_scheme(named), secret)
         self.named_scheme, self._invitation, self._verifier = named, invitation, None
+        self._curve = curve
         foreign = not named.startswith(PREFIX)  # to jupyter_client's Session, which signs nothing
         known = {k: v for k, v in info.items() if k != "signature_scheme" or not foreign}
         super().load_connection_info(cast("KernelConnectionInfo", known))
+
+    def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> Any:  # noqa: ANN401
+        """Like jupyter_client's, with the keys that this client is to use."""
+        keys = self._curve_keys()
+        socket = self.context.socket(channel_socket_types[channel])
+        socket.linger = LINGER
+        if identity:
+            socket.identity = identity
+        if keys is not None:
+            keys.secure(socket)
+        socket.connect(self._make_url(channel))
+        return socket
+
+    def _curve_keys(self) -> ClientKeys | None:
+        """None: nothing is encrypted. Raises ConfigError if that may not be."""
+        keys = self._curve or client_keys(
+            {"curve_publickey": self.curve_publickey, "curve_secretkey": self.curve_secretkey}
+        )
+        connection.check_encryption(self.encryption, encrypted=keys is not None)
+        return keys
 
     @property
     def shell_channel(self) -> Any:  # noqa: ANN401 - as in jupyter_client, here and below
@@ -161,22 +196,29 @@ class VerifyingClient(KernelClient):
         """The heartbeat."""
         heartbeat = super().hb_channel
         heartbeat.scheme = self.verifier.pinging
+        heartbeat.curve = self._curve_keys()
         return heartbeat
 
     def _tend(self) -> float | None:
         """See to the handshake, if the scheme has one; seconds until it should be seen to again."""
-        verifier, now = self.verifier, time.monotonic()
-        if verifier.joining is None:
+        joining, now = self.verifier.joining, time.monotonic()
+        if joining is None:
             return None
+        if now >= self._look_again or joining.wait(now) == 0:
+            self._look_after(joining, now)
+            wait = joining.wait(now)
+            self._look_again = now + (LIVENESS if wait is None else min(wait, LIVENESS))
+        return max(0.0, self._look_again - now)
+
+    def _look_after(self, joining: Joining, now: float) -> None:
         opened = [getattr(self, f"_{c.value}_channel") for c in MESSAGE_CHANNELS]
         lost = [c for c in opened if c is not None and c.receiver.has_lost_connection()]
         if lost or self._is_silent(now):
-            verifier.joining.renew(now)
-        self.control_channel.receiver.has_message()  # what belongs to the handshake is taken
-        for channel, frames in verifier.due(now):
+            joining.renew(now)
+        if joining.wait(now) is not None:
+            self.control_channel.receiver.has_message()  # takes what belongs to the handshake
+        for channel, frames in self.verifier.due(now):
             self._opened(channel).receiver.put(frames)
-        wait = verifier.joining.wait(now)
-        return LIVENESS if wait is None else min(wait, LIVENESS)
 
     def _is_silent(self, now: float) -> bool:
         """Whether heartbeats have been sent for long, and none came back."""
@@ -190,10 +232,12 @@ class VerifyingClient(KernelClient):
         scheme = self.verifier.joining
         if scheme is None:
             return None
+        self._look_again = 0.0
         self._tend()
         if scheme.is_ready(channel):
             return None
         scheme.renew(time.monotonic())
+        self._look_again = 0.0
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
 
     @property
@@ -232,7 +276,8 @@ class VerifyingClient(KernelClient):
     def _ask_control(self, msg_type: str, content: dict[str, Any]) -> str:
         """Send a request on control; returns its msg_id."""
         msg: Msg = self.session.msg(msg_type, content)
-        self.control_channel.send(msg)
+        if self.control_channel.receiver.can_send():  # if not, its deadline tells
+            self.control_channel.send(msg)
         return str(msg["header"]["msg_id"])
 
     def input(self, string: str, parent: Msg | None = None) -> None:
@@ -276,6 +321,8 @@ class VerifyingClient(KernelClient):
     def _gave_up(self, timeout: float | None) -> str:
         rejected = self.ledger.rejected
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
+        if self._curve_keys() is not None:
+            why += "; under CURVE it answers only clients whose key it takes"
         return f"the kernel did not answer within {timeout} seconds{why}"
 
     def _watched(self, channels: dict[Channel, Any]) -> dict[Channel, Any]:
@@ -314,6 +361,7 @@ class VerifyingClient(KernelClient):
         """The kernel was restarted: the session is over, whether or not we have noticed."""
         if self.verifier.joining is not None:
             self.verifier.joining.renew(time.monotonic())
+            self._look_again = 0.0
 
     def _control_exchange(self, msg_type: str, content: dict[str, Any], timeout: float) -> Exchange:
         return Exchange(
@@ -341,20 +389,3 @@ class VerifyingClient(KernelClient):
         )
         if answer is not None and not over:
             self.input(answer, parent=question)
-
-
-def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> dict[Channel, Any]:
-    """Those of the channels that have something to take, after a poll."""
-    return {
-        name: channel
-        for name, channel in channels.items()
-        if channel.socket in events or channel.receiver.ahead
-    }
-
-
-def ask_terminal(prompt: str, password: bool) -> str:  # noqa: FBT001 - on_input's signature
-    """Ask the user at this process's terminal."""
-    try:
-        return getpass(prompt) if password else input(prompt)
-    except EOFError:
-        return END_OF_FILE

@@ -21,13 +21,18 @@ from minikernel.client.base import (
     READY_GRACE,
     READY_TRY,
     VerifyingClient,
-    ask_terminal,
+)
+from minikernel.client.channels import (
+    HeartbeatChannel,
+    VerifyingChannel,
+    deadline_in,
+    monitors,
     with_messages,
 )
-from minikernel.client.channels import HeartbeatChannel, VerifyingChannel, deadline_in
 from minikernel.client.interrupts import Forwarding
 from minikernel.client.ledger import Ledger
 from minikernel.client.result import Collector, Result
+from minikernel.client.terminal import ask_terminal
 from minikernel.errors import KernelDied
 from minikernel.wire.channels import Channel
 
@@ -212,8 +217,9 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         channels = self._watched(channels)
         for channel in channels.values():
             poller.register(channel.socket, zmq.POLLIN)
-            if channel.receiver.monitor is not None:
-                poller.register(channel.receiver.monitor, zmq.POLLIN)
+        watching = monitors(channels)
+        for monitor in watching:
+            poller.register(monitor, zmq.POLLIN)
         ready, lives = channels, True
         while True:
             heard = self._hear(exchange, ready, handlers)
@@ -224,6 +230,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
             if not heard and not lives:
                 raise KernelDied(DIED)
             events = dict(poller.poll(self._patience(exchange, channels)))
+            if not watching.isdisjoint(events):
+                self._look_again = 0.0
             ready = with_messages(channels, events)
             lives = bool(ready) or self._lives()
 

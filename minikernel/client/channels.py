@@ -19,15 +19,18 @@ from minikernel.errors import RemoteProtocolError
 from minikernel.transport.sockets import receive_nowait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jupyter_client.session import Session
 
     from minikernel.auth.channel_hmac_membership import ClientChannelHmac
     from minikernel.client.verifier import Msg, Verifier
+    from minikernel.transport.curve import ClientKeys
     from minikernel.wire.channels import Channel
 
-SNDMORE = int(zmq.SNDMORE)  # a plain number: pyzmq is slow with its enums
+# Plain numbers: pyzmq is slow with its enums.
+EVENTS, POLLIN, POLLOUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
+SNDMORE = int(zmq.SNDMORE)
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
@@ -93,6 +96,10 @@ class Receiver:
         if not self.ahead and (msg := self.take()) is not None:
             self.ahead.append(msg)
         return bool(self.ahead)
+
+    def can_send(self) -> bool:
+        """Whether `send` would not wait: a peer that encrypts otherwise is gone for good."""
+        return bool(self._raw.get(EVENTS) & POLLOUT)  # type: ignore[operator]  # an int, for this option
 
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""
@@ -201,6 +208,21 @@ class AsyncVerifyingChannel(AsyncZMQSocketChannel):
         self.receiver.send(msg)
 
 
+def monitors(channels: dict[Channel, Any]) -> set[Any]:
+    """The sockets that tell of lost connections, if they are wanted."""
+    watching = (channel.receiver.monitor for channel in channels.values())
+    return {monitor for monitor in watching if monitor is not None}
+
+
+def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> dict[Channel, Any]:
+    """Those of the channels that have something to take, after a poll."""
+    return {
+        name: channel
+        for name, channel in channels.items()
+        if channel.socket in events or channel.receiver.ahead
+    }
+
+
 def deadline_in(timeout: float | None) -> float | None:
     """The moment `timeout` seconds from now, by the monotonic clock."""
     return None if timeout is None else time.monotonic() + timeout
@@ -235,6 +257,7 @@ class HeartbeatChannel(HBChannel):
     rejected = 0
     heard = 0.0  # when the last authenticated pong came; seconds, monotonic
     scheme: ClientChannelHmac | None = None
+    curve: ClientKeys | None = None
     context: zmq.Context[Any]
     address: str
     socket: Any
@@ -290,6 +313,8 @@ class HeartbeatChannel(HBChannel):
         # The thread has no event loop, and a client's context may be one of asyncio.
         self.socket = zmq.Context.shadow(self.context.underlying).socket(kind)
         self.socket.linger = 0
+        if self.curve is not None:
+            self.curve.secure(self.socket)
         self.socket.connect(self.address)
 
     def _ping(self, payload: bytes) -> bool:

@@ -9,6 +9,7 @@ from minikernel.auth.registry import DEFAULT
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
 from minikernel.client.manager import NAME, AsyncMiniKernelManager, MiniKernelManager
+from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -25,6 +26,7 @@ def launch(
     kernel_name: str = NAME,
     scheme: str = DEFAULT,
     transport: str = "tcp",
+    encryption: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     timeout: float = READY_TIMEOUT,
@@ -38,6 +40,8 @@ def launch(
         kernel_name: "minikernel", or an installed kernelspec.
         scheme: signature scheme.
         transport: "tcp" or "ipc".
+        encryption: "required": with CURVE, or not at all; "auto": if the kernelspec promises it;
+            "disabled" or None: without.
         env: environment variables besides those of this process.
         cwd: working directory of the kernel; None: this process's.
         timeout: seconds that the kernel may take to start.
@@ -46,10 +50,13 @@ def launch(
         trace: the client's `trace`, from its first message on.
 
     Raises:
-        ConfigError: the scheme is refused, or there is no kernelspec of this name.
+        ConfigError: the scheme or the encryption is refused, or there is no kernelspec of this
+            name.
         KernelDied: the kernel ended at once, or did not answer in time.
     """
-    manager = MiniKernelManager(kernel_name=kernel_name, scheme=scheme, transport=transport)
+    manager = MiniKernelManager(
+        kernel_name=kernel_name, scheme=scheme, transport=transport, **_policy(encryption)
+    )
     manager.check_kernel_spec()
     try:
         manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
@@ -72,6 +79,7 @@ def launch_async(
     kernel_name: str = NAME,
     scheme: str = DEFAULT,
     transport: str = "tcp",
+    encryption: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     timeout: float = READY_TIMEOUT,
@@ -83,7 +91,7 @@ def launch_async(
 
     async def start() -> AsyncMiniKernelClient:
         manager = AsyncMiniKernelManager(
-            kernel_name=kernel_name, scheme=scheme, transport=transport
+            kernel_name=kernel_name, scheme=scheme, transport=transport, **_policy(encryption)
         )
         manager.check_kernel_spec()
         await manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
@@ -98,6 +106,7 @@ def connect(
     connection_file: str | os.PathLike[str],
     *,
     scheme: str | None = None,
+    encryption: str | None = None,
     timeout: float = READY_TIMEOUT,
 ) -> MiniKernelClient:
     """Connect to a kernel that runs; closing the client leaves it running.
@@ -105,13 +114,18 @@ def connect(
     Args:
         connection_file: its path.
         scheme: what the file must name as signature scheme; None: any but none at all.
+        encryption: "required": the file must have CURVE keys; "disabled": must not; "auto" or
+            None: as it says.
         timeout: seconds that the kernel may take to answer; a busy one answers too.
 
     Raises:
-        ConfigError: the file is missing or malformed, its key is empty, or its scheme refused.
+        ConfigError: the file is missing or malformed, its key is empty, or its scheme or
+            encryption refused.
         KernelDied: no authentic answer came in time.
     """
-    client = MiniKernelClient(connection_file=os.fspath(connection_file), scheme=scheme)
+    client = MiniKernelClient(
+        connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
+    )
     client.load_connection_file()
     try:
         client.start_channels()
@@ -126,12 +140,15 @@ def connect_async(
     connection_file: str | os.PathLike[str],
     *,
     scheme: str | None = None,
+    encryption: str | None = None,
     timeout: float = READY_TIMEOUT,
 ) -> Opening:
     """Like `connect`, for asyncio: enter what is returned, or await it and close the client."""
 
     async def start() -> AsyncMiniKernelClient:
-        client = AsyncMiniKernelClient(connection_file=os.fspath(connection_file), scheme=scheme)
+        client = AsyncMiniKernelClient(
+            connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
+        )
         client.load_connection_file()
         return await _ready(client, timeout)
 
@@ -170,6 +187,16 @@ async def _ready(client: AsyncMiniKernelClient, timeout: float) -> AsyncMiniKern
         await client.close()
         raise
     return client
+
+
+def _policy(encryption: str | None) -> dict[str, str]:
+    """The manager's option, refused in our own words if it can't be had."""
+    if encryption is None:
+        return {}
+    connection.check_encryption(encryption, encrypted=encryption == "required")
+    if encryption != "disabled":
+        curve.check_available()
+    return {"transport_encryption": encryption}
 
 
 def _start_options(

@@ -8,6 +8,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from jupyter_client.session import Session, new_id, new_id_bytes
@@ -75,12 +76,15 @@ class MiniKernelManager(KernelManager):
         """See that there is something to start.
 
         Raises:
-            ConfigError: no kernelspec of this name is installed.
+            ConfigError: no kernelspec of this name is installed, or it does not promise the
+                encryption that is required.
         """
         try:
             self.kernel_spec  # noqa: B018 - looks it up
         except NoSuchKernel:
             raise ConfigError(f"no kernelspec named {self.kernel_name!r} is installed") from None
+        if self.transport_encryption == "required" and not self._kernel_supports_curve_encryption():
+            raise ConfigError(f"the kernelspec of {self.kernel_name!r} does not promise encryption")
 
     def client(self, **kwargs: Any) -> Any:  # noqa: ANN401 - traits; the client_factory's class
         """A client for the kernel, with a session of its own.
@@ -90,7 +94,9 @@ class MiniKernelManager(KernelManager):
         """
         session = self.session.clone()
         session.session = new_id()
-        client: Any = super().client(**{"session": session, "scheme": self.scheme, **kwargs})
+        required = {"encryption": "required"} if self.transport_encryption == "required" else {}
+        options = {"session": session, "scheme": self.scheme, **required, **kwargs}
+        client: Any = super().client(**options)
         client.named_scheme = self.scheme
         return client
 
@@ -101,19 +107,36 @@ class MiniKernelManager(KernelManager):
             _, fields = connection.read(self.connection_file)
             connection.write(self.connection_file, {**fields, "signature_scheme": self.scheme})
 
+    async def _async_post_start_kernel(self, **kwargs: Any) -> None:  # noqa: ANN401 - likewise
+        """End the kernel if it must encrypt and can't: a provisioner need not make keys."""
+        encrypted = self.curve_secretkey is not None
+        try:
+            connection.check_encryption(self.transport_encryption, encrypted=encrypted)
+        except ConfigError:
+            await self._async_kill_kernel()
+            await self._async_cleanup_resources()
+            raise
+        await super()._async_post_start_kernel(**kwargs)
+
     def _connect_control_socket(self) -> None:
         if is_stock(self.scheme):
             super()._connect_control_socket()
 
     async def _async_request_shutdown(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
-        if is_stock(self.scheme):
+        if not is_stock(self.scheme):
+            await self._order("shutdown_request", {"restart": restart})
+            if self.provisioner is not None:
+                await self.provisioner.shutdown_requested(restart=restart)
+        elif self._can_send():
             await super()._async_request_shutdown(restart)
-            return
-        await self._order("shutdown_request", {"restart": restart})
-        if self.provisioner is not None:
-            await self.provisioner.shutdown_requested(restart=restart)
 
     request_shutdown = run_sync(_async_request_shutdown)
+
+    def _can_send(self) -> bool:
+        """Whether a request would not wait for good: a kernel may encrypt otherwise."""
+        self._connect_control_socket()
+        events: Any = self._control_socket.get(zmq.EVENTS) if self._control_socket else 0
+        return bool(events & zmq.POLLOUT)
 
     async def _async_interrupt_kernel(self) -> None:
         spec = self.kernel_spec
@@ -162,4 +185,5 @@ def own_kernel_spec(scheme: str = DEFAULT) -> KernelSpec:
         language="python",
         argv=[sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", *unsigned],
         interrupt_mode="signal",
+        metadata={"supported_encryption": ["curve"]},
     )

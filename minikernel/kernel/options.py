@@ -25,6 +25,8 @@ class Options:
     history_file: str | None = None  # None: the default place; "off": memory only
     transport: str = "tcp"  # of a file that we write
     ip: str = "127.0.0.1"  # of a file that we write
+    encryption: str | None = None  # jupyter_client's words; None: what the file says
+    curve_clients: str | None = None  # who may connect; None: who knows the kernel's public key
 
 
 def parent() -> int | None:

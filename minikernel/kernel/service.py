@@ -17,7 +17,6 @@ import msgspec
 
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import kernel_session_id
-from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.errors import ConfigError
 from minikernel.interpreter.python import PythonEngine
 from minikernel.kernel import signals
@@ -25,6 +24,7 @@ from minikernel.kernel.comms import Comms
 from minikernel.kernel.control import Control
 from minikernel.kernel.dispatch import Dispatch, Effect
 from minikernel.kernel.frontend import Frontend
+from minikernel.kernel.memory import DurableMemory
 from minikernel.kernel.options import Options, history_file, parent, remembers, scheme_name
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.refusals import Log, Refusals
@@ -34,7 +34,7 @@ from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.protocol.heartbeat import HeartbeatEnd
 from minikernel.transport import connection
 from minikernel.transport.loops import start_thread
-from minikernel.transport.ring_file import SUFFIX, RingFile, remove_orphans
+from minikernel.transport.ring_file import SUFFIX, remove_orphans
 from minikernel.transport.sockets import KernelSockets
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS, STARTING
@@ -96,6 +96,10 @@ def _connection_file(options: Options) -> tuple[Path, bool]:
         signature_scheme=registry.DEFAULT if scheme == registry.NULL else scheme,
         key=key,
     )
+    if options.encryption in {"auto", "required"}:
+        from minikernel.transport.curve import new_pair  # noqa: PLC0415 - if it is asked for
+
+        fields |= new_pair()
     path = connection.runtime_dir() / f"kernel-{os.urandom(8).hex()}.json"
     if options.transport == "ipc":
         fields["ip"] = str(path.with_suffix("")) + "-ipc"
@@ -135,13 +139,14 @@ class Kernel:
 
     def __init__(self, path: Path, options: Options, remove: Callable[[], None]) -> None:
         info, fields = connection.read(path)
+        connection.check_encryption(options.encryption, encrypted=bool(info.curve))
         name = scheme_name(info, options)
         registry.check(name, info.secret)  # refuse a wrong scheme or key before binding
         exposed = connection.readable_by_others(path)
         if exposed and not registry.is_stock(name):
             raise ConfigError(f"connection file {str(path)!r}: others can read it, chmod 600 it")
         self._remove_connection_file = remove
-        self._ring: RingFile | None = None
+        self._memory: DurableMemory | None = None
         self._stopping = False
         self._leaving = threading.Event()
         self._control_thread: threading.Thread | None = None
@@ -149,7 +154,9 @@ class Kernel:
         self._pid = os.getpid()
         self._history_problem: str | None = None
         self._orphans: Path | None = path.parent
-        self._sockets = KernelSockets(info, handover=name not in registry.WITH_SESSIONS)
+        self._sockets = KernelSockets(
+            info, clients=options.curve_clients, handover=name not in registry.WITH_SESSIONS
+        )
         try:
             ports = {name: getattr(info, name) for name in connection.PORTS.values()}
             if any(fields[name] != port for name, port in ports.items()):
@@ -160,9 +167,11 @@ class Kernel:
                 done=lambda: self._publisher.resume(),  # noqa: PLW0108 - likewise
             )
             self._log = Log(lambda: self._streams.terminal)
-            memory = self._open_memory(path, info.secret) if remembers(name, options) else None
+            if remembers(name, options):
+                self._memory = DurableMemory(path.with_suffix(SUFFIX), info.secret, self._log)
             self._clients = _clients(name, info.secret, options)
-            scheme = self._clients or registry.create(name, info.secret, memory)
+            replays = None if self._memory is None else self._memory.replays
+            scheme = self._clients or registry.create(name, info.secret, replays)
             ends = self._make_ends(info, scheme, options)
         except BaseException:
             self._sockets.abandon()
@@ -172,28 +181,6 @@ class Kernel:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:
             self._log.line("the connection file could be read by others, and so could its key")
-
-    def _open_memory(self, path: Path, key: SecretKey) -> ReplayMemory:
-        try:
-            self._ring = RingFile(path.with_suffix(SUFFIX), key)
-        except OSError as problem:
-            self._forget_ring(problem)
-            return ReplayMemory()
-        return ReplayMemory(self._ring.ring, self._record)
-
-    def _record(self, slot: int, digest: bytes) -> None:
-        """A disk that is full takes the memory of the past, not the kernel."""
-        if self._ring is None:
-            return
-        try:
-            self._ring.record(slot, digest)
-        except OSError as problem:
-            self._ring.close()
-            self._forget_ring(problem)
-
-    def _forget_ring(self, problem: OSError) -> None:
-        self._ring = None
-        self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
 
     def _make_ends(
         self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
@@ -270,18 +257,12 @@ class Kernel:
     def serve(self) -> None:
         """Answer requests until told to end."""
         self._streams.start()
-        start_thread("minikernel heartbeat", self._answer_heartbeats)
+        self._sockets.serve(None if self._heartbeat is None else self._heartbeat.answer)
         self._control_thread = start_thread("minikernel control", self._control.run)
         self._publisher.welcome()
         self._publisher.status(STARTING, EMPTY)
         signals.release()
         self._serve_plainly()
-
-    def _answer_heartbeats(self) -> None:
-        if self._heartbeat is None:
-            self._sockets.echo_heartbeats()
-        else:
-            self._sockets.answer_heartbeats(self._heartbeat.answer)
 
     def catch_signals(self) -> None:
         """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""
@@ -342,8 +323,8 @@ class Kernel:
             self._control_thread.join(GRACE)
         self._remove_connection_file()
         self._sockets.close()
-        if self._ring is not None:
-            self._ring.close()
+        if self._memory is not None:
+            self._memory.close()
 
     def _cause(self, effect: Effect) -> None:
         if effect is Effect.INTERRUPT:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from minikernel.auth.channel_hmac_keys import Credential
     from minikernel.auth.scheme import KeyScheme
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 COUNTER = slice(HEADER - 8, HEADER)
 

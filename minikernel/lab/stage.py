@@ -25,7 +25,10 @@ from minikernel.client.verifier import Verifier
 from minikernel.errors import MinikernelError
 from minikernel.lab.attackers import Copy, SessionKey, SharedKey, msg_type, session_keys
 from minikernel.transport import connection
-from minikernel.transport.middle import Loose, Middle, Passing
+from minikernel.transport.curve import ClientKeys, KeyPair, add_client, client_fields, client_keys, new_pair
+from minikernel.transport.middle import Loose, Middle
+from minikernel.transport.passing import Passing
+from minikernel.transport.relay import Relay
 from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from minikernel.wire.channels import Channel
 
 MAX_IPC_PATH = 103  # sun_path of macOS holds 104 bytes, the last one zero
 MAX_PORT = 65_535
+POLICIES = ("disabled", "auto", "required")  # jupyter_client's transport_encryption
 PORTS = {
     Channel.SHELL: "shell_port",
     Channel.IOPUB: "iopub_port",
@@ -42,6 +43,9 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
     signature_scheme: str = "hmac-sha256"
     curve_publickey: str | None = None
     curve_secretkey: str | None = None
+    curve_serverkey: str | None = None  # in the file of a client that may not be the kernel
+    curve_client_publickey: str | None = None
+    curve_client_secretkey: str | None = None
 
     def __repr__(self) -> str:
         return f"ConnectionInfo({self.transport}://{self.ip}, {self.signature_scheme})"
@@ -55,6 +59,12 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
     def secret(self) -> SecretKey:
         """The key, wrapped."""
         return SecretKey(self.key.encode())
+
+    @property
+    def curve(self) -> dict[str, str]:
+        """The fields with CURVE keys."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if "curve" in name}
+        return {name: key for name, key in given.items() if key is not None}
 
     def url(self, channel: Channel) -> str:
         """Where the channel's socket is, in ZeroMQ's words."""
@@ -82,7 +92,7 @@ def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
         fields = msgspec.json.decode(content, type=dict[str, Any])
         info = msgspec.convert(fields, ConnectionInfo)
         _check(info)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, ConfigError) as error:
         raise ConfigError(f"connection file {str(path)!r}: {error}") from None
     return info, fields
 
@@ -98,8 +108,28 @@ def _check(info: ConnectionInfo) -> None:
         if longest > MAX_IPC_PATH:
             raise ValueError(f"an ipc path of {longest} bytes; sockets take {MAX_IPC_PATH}")
     _check_invitation(info)
-    if info.curve_publickey is not None or info.curve_secretkey is not None:
-        raise ValueError("asks for CURVE encryption, which this kernel does not speak")
+    if info.curve:
+        from minikernel.transport.curve import client_keys  # noqa: PLC0415 - zmq, if it is needed
+
+        client_keys(info.curve)
+
+
+def check_encryption(policy: str | None, *, encrypted: bool) -> None:
+    """Hold a policy, in jupyter_client's words, against what there is.
+
+    Args:
+        policy: "required", "disabled" or "auto"; None is like "auto".
+        encrypted: whether there are CURVE keys.
+
+    Raises:
+        ConfigError: there are none but must be, or must not be, or there is no such policy.
+    """
+    if policy not in {None, *POLICIES}:
+        raise ConfigError(f"encryption {policy!r} is none of {', '.join(POLICIES)}")
+    if policy == "required" and not encrypted:
+        raise ConfigError("encryption is required, and the connection file has no CURVE keys")
+    if policy == "disabled" and encrypted:
+        raise ConfigError("encryption is disabled, and the connection file has CURVE keys")
 
 
 def _check_invitation(info: ConnectionInfo) -> None:

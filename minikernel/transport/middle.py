@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import zmq
 
 from minikernel.transport.connection import PORTS
 from minikernel.transport.loops import start_thread
+from minikernel.transport.passing import Passing, Recorder
 from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
 
-    from typing_extensions import Self
+    from minikernel.auth.keys import SecretKey
+    from minikernel.transport.curve import ClientKeys
 
     Socket = zmq.Socket[bytes]
 
@@ -33,30 +32,22 @@ RECONNECT = 5  # ms
 ASSIGNED = b"\0"  # what an identity begins with that its owner did not choose
 
 
-class Passing(NamedTuple):
-    """A message on its way."""
-
-    channel: Channel
-    to: Role
-    client: bytes  # the identity of its connection; empty on iopub
-    frames: list[bytes]  # without it
-
-
-class Middle:
-    """Stands between clients and a kernel; close it, or leave it as a context manager.
+class Middle(Recorder):
+    """Stands between clients and a kernel; close it in the end.
 
     Args:
         urls: of the kernel's channels.
+        keys: CURVE keys, if it holds some: the kernel's pair, and a client's.
     """
 
-    def __init__(self, urls: Mapping[Channel, str]) -> None:
-        self.tape: list[Passing] = []  # everything that came, before the rule
-        self.rule: Callable[[Passing], Iterable[Passing]] | None = None
+    def __init__(
+        self, urls: Mapping[Channel, str], keys: tuple[SecretKey, ClientKeys] | None = None
+    ) -> None:
+        super().__init__()
         self._urls = urls
-        self._problem: Exception | None = None
+        self._keys = keys
         self._context = zmq.Context()
         self._context.linger = 0
-        self._heard = threading.Condition()
         self._orders: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = os.pipe()
         self._ended = False
@@ -65,20 +56,9 @@ class Middle:
         self._poller.register(self._wake_read, zmq.POLLIN)
         self._fronts = {channel: self._front(channel) for channel in PORTS}
         self._xsub = self._socket(zmq.XSUB)
-        self._xsub.connect(urls[Channel.IOPUB])
+        self._connect(self._xsub, Channel.IOPUB)
         self.ports = {PORTS[c]: _port(front) for c, front in self._fronts.items()}
         self._thread = start_thread("middle", self._run)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the thread and close all sockets."""
@@ -97,24 +77,6 @@ class Middle:
         """Close the connections to the kernel that were made for a client."""
         self._order(lambda: self._cut(client))
 
-    def wait(
-        self, wanted: Callable[[Passing], bool], timeout: float, start: int = 0
-    ) -> Passing | None:
-        """The first message on the tape, from `start` on, that is wanted; None: it did not come."""
-        deadline = time.monotonic() + timeout
-        with self._heard:
-            while True:
-                found = next((p for p in self.tape[start:] if wanted(p)), None)
-                left = deadline - time.monotonic()
-                if found is not None or left <= 0:
-                    return found
-                self._heard.wait(left)
-
-    def check(self) -> None:
-        """Raise what a rule has raised."""
-        if self._problem is not None:
-            raise self._problem
-
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
         os.write(self._wake_write, b"\0")
@@ -126,12 +88,20 @@ class Middle:
         self._poller.register(socket, zmq.POLLIN)
         return socket
 
+    def _connect(self, socket: Socket, channel: Channel) -> None:
+        if self._keys is not None:
+            self._keys[1].secure(socket)
+        socket.connect(self._urls[channel])
+
     def _front(self, channel: Channel) -> Socket:
         front = self._socket(zmq.ROUTER if channel in ROUTED else zmq.XPUB)
         if channel in ROUTED:
             front.router_handover = True
         else:
             front.xpub_verbose = True
+        if self._keys is not None:
+            front.curve_server = True
+            front.curve_secretkey = self._keys[0].reveal()
         front.bind("tcp://127.0.0.1:0")
         return front
 
@@ -158,21 +128,8 @@ class Middle:
         if socket is self._fronts[Channel.IOPUB]:
             self._xsub.send_multipart(frames)  # a subscription
             return
-        passing = self._passing(socket, frames)
-        with self._heard:
-            self.tape.append(passing)
-            self._heard.notify_all()
-        for onward in self._onward(passing):
+        for onward in self._record(self._passing(socket, frames)):
             self._put(onward)
-
-    def _onward(self, passing: Passing) -> Iterable[Passing]:
-        if self.rule is None:
-            return (passing,)
-        try:
-            return list(self.rule(passing))
-        except Exception as problem:  # noqa: BLE001 - `check` raises it, in the lab's thread
-            self._problem = problem
-            return (passing,)
 
     def _passing(self, socket: Socket, frames: list[bytes]) -> Passing:
         if socket is self._xsub:
@@ -201,7 +158,7 @@ class Middle:
                 back = self._backs[other, client] = self._socket(zmq.DEALER)
                 if chosen:
                     back.identity = client
-                back.connect(self._urls[other])
+                self._connect(back, other)
         return self._backs[channel, client]
 
     def _cut(self, client: bytes) -> None:
@@ -214,7 +171,9 @@ class Middle:
 class Loose:
     """One socket of an attacker's, straight to a kernel's port."""
 
-    def __init__(self, url: str, channel: Channel, identity: bytes = b"") -> None:
+    def __init__(
+        self, url: str, channel: Channel, identity: bytes = b"", keys: ClientKeys | None = None
+    ) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB if channel is Channel.IOPUB else zmq.DEALER)
         self._socket.set_hwm(0)
@@ -223,6 +182,8 @@ class Loose:
             self._socket.subscribe(b"")
         elif identity:
             self._socket.identity = identity
+        if keys is not None:
+            keys.secure(self._socket)
         self._socket.connect(url)
 
     def send(self, *messages: list[bytes]) -> None:

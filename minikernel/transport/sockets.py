@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import zmq
 
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import PORTS, ConnectionInfo
+from minikernel.transport.loops import start_thread
 from minikernel.wire.channels import Channel
 from minikernel.wire.frames import LIMITS
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     Socket = zmq.Socket[bytes]
+
+    from minikernel.transport.curve import Server
 
 MIB = 1 << 20
 MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends more
@@ -40,15 +44,19 @@ class KernelSockets:
 
     Args:
         info: where to bind; ports 0 are replaced by those that were bound.
+        clients: path of the list of CURVE keys that may connect; None: all who know the kernel's.
         handover: whether a connection takes over the identity of another, as stock clients need
             it when they reconnect.
 
     Raises:
-        ConfigError: an address can't be bound.
+        ConfigError: an address can't be bound, or a key or the list can't be used.
     """
 
-    def __init__(self, info: ConnectionInfo, *, handover: bool = True) -> None:
+    def __init__(
+        self, info: ConnectionInfo, *, clients: str | None = None, handover: bool = True
+    ) -> None:
         self._context = zmq.Context()
+        self._curve = self._curve_server(info, clients)
         self._handover = handover
         self._ipc_files: list[Path] = []
         self.iopub_lock = threading.RLock()  # a signal handler of the user's may publish
@@ -76,7 +84,29 @@ class KernelSockets:
         socket = self._context.socket(kind)
         socket.linger = LINGER
         socket.maxmsgsize = MAX_MESSAGE[channel]
+        if self._curve is not None:
+            self._curve.secure(socket)
         return socket
+
+    def _curve_server(self, info: ConnectionInfo, clients: str | None) -> Server | None:
+        if not info.curve:
+            if clients is not None:
+                raise ConfigError("a list of clients needs CURVE keys in the connection file")
+            return None
+        from minikernel.transport.curve import Server  # noqa: PLC0415 - the others need none of it
+
+        return Server(self._context, info.curve, clients)
+
+    def serve(self, pong: Callable[[list[bytes]], list[bytes] | None] | None) -> None:
+        """Start the threads that serve sockets: the heartbeat's, and who admits CURVE clients.
+
+        Args:
+            pong: answers a heartbeat; None: it is sent back as it came.
+        """
+        beat = self.echo_heartbeats if pong is None else partial(self.answer_heartbeats, pong)
+        start_thread("minikernel heartbeat", beat)
+        if self._curve is not None and self._curve.asks:
+            start_thread("minikernel admission", self._curve.admit)
 
     def _bind(self, info: ConnectionInfo) -> None:
         mask = os.umask(0o077)  # ipc sockets for this user only

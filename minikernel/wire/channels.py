@@ -8,6 +8,8 @@ import enum
 class Channel(enum.Enum):
     """One of a kernel's five sockets; the value is its name in the messaging spec."""
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and channels are keys everywhere
+
     SHELL = "shell"
     CONTROL = "control"
     STDIN = "stdin"

@@ -36,8 +36,7 @@ class Visitor:
         return self.end.challenge(challenge)
 
     def seal(self, channel: Channel, frames: Sequence[bytes] = FRAMES) -> bytes:
-        with self.session.sealing(channel, frames) as (auth, _):
-            return auth
+        return self.session.seal(channel, frames)
 
     def send(self, channel: Channel, frames: Sequence[bytes] = FRAMES) -> ClientPeer:
         return self.deliver(channel, self.seal(channel, frames), frames)

@@ -82,10 +82,8 @@ def test_data_of_the_client(vector: Vector) -> None:
     session = vector.client.candidate
     assert session is not None
     expected = vector["DATA shell client to kernel counter 1"]
-    with session.sealing(Channel.SHELL, vector.frames) as sealed:
-        assert sealed == (expected, 1)
-    with session.sealing(Channel.CONTROL, []) as (auth, _):
-        vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
+    assert session.seal(Channel.SHELL, vector.frames) == expected
+    vector.kernel.open(Channel.CONTROL, session.seal(Channel.CONTROL, []), [], (b"c",), 0.0)
     peer = vector.kernel.open(Channel.SHELL, expected, vector.frames, (b"s",), 0.0)
     assert peer[:5] == (
         vector.values["session_id"],
@@ -98,8 +96,8 @@ def test_data_of_the_client(vector: Vector) -> None:
 
 def test_data_of_the_kernel(vector: Vector) -> None:
     vector.shake()
-    with vector.client.candidate.sealing(Channel.CONTROL, []) as (auth, _):  # type: ignore[union-attr]
-        peer = vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
+    auth = vector.client.candidate.seal(Channel.CONTROL, [])  # type: ignore[union-attr]
+    peer = vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
     line = peer.handle.lines[Channel.STDIN]
     line.route, line.sent.last = (b"i",), 6
     expected = vector["DATA stdin kernel to client counter 7"]
@@ -110,8 +108,8 @@ def test_data_of_the_kernel(vector: Vector) -> None:
 
 def test_publish(vector: Vector) -> None:
     vector.shake()
-    with vector.client.candidate.sealing(Channel.CONTROL, []) as (auth, _):  # type: ignore[union-attr]
-        vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
+    auth = vector.client.candidate.seal(Channel.CONTROL, [])  # type: ignore[union-attr]
+    vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
     expected = vector["PUBLISH topic 'stream' counter 42, this session only"]
     assert vector.kernel.publish(b"stream", vector.frames) == expected
     vector.client.open(Channel.IOPUB, expected, vector.frames, [b"stream"])
@@ -121,8 +119,7 @@ def test_heartbeat(vector: Vector) -> None:
     vector.shake()
     session = vector.client.candidate
     assert session is not None
-    with session.sealing(Channel.CONTROL, []) as (auth, _):
-        vector.kernel.open(Channel.CONTROL, auth, [], (b"c",), 0.0)
+    vector.kernel.open(Channel.CONTROL, session.seal(Channel.CONTROL, []), [], (b"c",), 0.0)
     ping = [session.ping() for _ in range(3)][2]
     assert ping == vector["PING counter 3"]
     assert vector.kernel.pong(ping, 0.0) == vector["PONG counter 3"]

@@ -44,7 +44,7 @@ def test_for_this_user(call: Command, tmp_path: Path) -> None:
         "language": "python",
         "interrupt_mode": "signal",
         "kernel_protocol_version": "5.5",
-        "metadata": {"debugger": False},
+        "metadata": {"debugger": False, "supported_encryption": ["curve"]},
     }
 
 

@@ -349,7 +349,7 @@ def test_a_scheme_that_the_file_does_not_ask_for_is_refused(start_kernel: Any) -
         ({"key": ""}, "empty key"),
         ({"signature_scheme": "hmac-sha257"}, "unknown signature_scheme 'hmac-sha257'"),
         ({"signature_scheme": "channel-hmac-sha256"}, "others can read it"),
-        ({"curve_publickey": "x"}, "CURVE"),
+        ({"curve_publickey": "x"}, "curve_publickey alone"),
         ({"ip": "203.0.113.1"}, "can't listen"),
     ],
 )

@@ -51,8 +51,9 @@ def test_a_file_of_others_is_noticed(tmp_path: Path) -> None:
         ({"key": 5}, "key"),
         ({"ip": None}, "ip"),
         ({"transport": "ipc", "ip": "/tmp/" + "x" * 120}, "an ipc path of"),
-        ({"curve_publickey": "x"}, "CURVE"),
-        ({"curve_publickey": "x", "curve_secretkey": "y"}, "CURVE"),
+        ({"curve_publickey": "x"}, "curve_publickey alone"),
+        ({"curve_publickey": "x", "curve_secretkey": "y"}, "curve_publickey is no CURVE key"),
+        ({"curve_secretkey": 5}, "curve_secretkey"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:

@@ -11,7 +11,7 @@ from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 BUFFERS = (b"one", b"two")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from minikernel.client.result import Result
     from minikernel.lab.stage import Stage
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 COPY = Copy()
 FORGED = "forged output"

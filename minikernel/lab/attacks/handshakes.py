@@ -13,7 +13,7 @@ from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 FLOOD = 5000
 BEATS = 8.0  # seconds in which a heartbeat that works must have come

@@ -12,7 +12,7 @@ from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 
 class ReflectComm(Attack):

@@ -14,7 +14,7 @@ from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
 FLOOD = 66_000  # more than a replay memory holds
 FLOOD_PATIENCE = 60.0  # seconds

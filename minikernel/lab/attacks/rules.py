@@ -9,7 +9,7 @@ from minikernel.lab.attackers import msg_type
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from minikernel.transport.middle import Passing
+    from minikernel.transport.passing import Passing
 
     Change = Callable[[Passing], Iterable[Passing]]
 

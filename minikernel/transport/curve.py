@@ -1,0 +1,288 @@
+"""CURVE, ZeroMQ's encryption (RFC 25 and 26; JEP 145), and who may connect (ZAP, RFC 27).
+
+The connection file has the kernel's key pair, and Jupyter's clients use it as their own. A client
+that is not to pose as the kernel has a file with the kernel's public key and a pair of its own, and
+the kernel has a list of the clients that it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import zmq
+from zmq.utils import z85
+
+from minikernel.auth.keys import SecretKey
+from minikernel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+KEY_LENGTH = 40  # characters of Z85 (RFC 32)
+ZAP = "inproc://zeromq.zap.01"  # where libzmq asks (RFC 27)
+DOMAIN = b"minikernel"
+HANDSHAKE = 3000  # ms that somebody may take to be admitted
+KERNEL_PAIR = ("curve_publickey", "curve_secretkey")
+CLIENT_PAIR = ("curve_client_publickey", "curve_client_secretkey")
+SERVER_KEY = "curve_serverkey"
+COMMENT = "#"  # no key begins so: the largest digit of Z85 would make more than 32 bits
+
+
+class KeyPair(NamedTuple):
+    """A long-term key pair, in Z85."""
+
+    public: bytes
+    secret: SecretKey
+
+
+class ClientKeys(NamedTuple):
+    """The kernel's public key, in Z85, and the client's pair."""
+
+    server: bytes
+    own: KeyPair
+
+    def secure(self, socket: zmq.Socket[Any]) -> None:
+        """Let the socket talk to this kernel only; to be called before it connects."""
+        socket.curve_publickey = self.own.public
+        socket.curve_secretkey = self.own.secret.reveal()
+        socket.curve_serverkey = self.server
+
+
+class Server:
+    """The kernel's end: makes CURVE servers of its sockets, and says who may connect.
+
+    Args:
+        context: of those sockets.
+        fields: of the connection file.
+        clients: path of the list of clients; None: whoever knows the kernel's public key.
+
+    Raises:
+        ConfigError: there are no keys of a kernel, or the list can't be used.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        fields: Mapping[str, Any],
+        clients: str | None = None,
+    ) -> None:
+        self._keys = kernel_pair(fields)
+        self._clients = None if clients is None else Clients(clients)
+        if self._clients is not None:
+            self._asked = context.socket(zmq.REP)
+            self._asked.linger = 0
+            self._asked.bind(ZAP)
+
+    def secure(self, socket: zmq.Socket[bytes]) -> None:
+        """To be called before the socket is bound."""
+        socket.curve_server = True
+        socket.curve_secretkey = self._keys.secret.reveal()
+        if self._clients is not None:
+            socket.zap_domain = DOMAIN
+            socket.handshake_ivl = HANDSHAKE
+            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # nobody to ask: nobody connects
+
+    @property
+    def asks(self) -> bool:
+        """Whether `admit` has something to do."""
+        return self._clients is not None
+
+    def admit(self) -> None:
+        """Answer libzmq's questions who may connect until the context ends: a thread's work."""
+        with contextlib.suppress(zmq.ContextTerminated):
+            while True:
+                self._asked.send_multipart(self._answer(self._asked.recv_multipart()))
+        self._asked.close()
+
+    def _answer(self, question: Sequence[bytes]) -> list[bytes]:
+        """A reply of RFC 27: version, request_id, status_code, status_text, user_id, metadata."""
+        version, request, domain, _address, _identity, mechanism, *credentials = question
+        allowed = (
+            (version, domain, mechanism) == (b"1.0", DOMAIN, b"CURVE")
+            and self._clients is not None
+            and len(credentials) == 1
+            and z85.encode(credentials[0]) in self._clients
+        )
+        # Not 400: a client that is told so never tries again, and waits for good when it sends.
+        # This one hears nothing, is cut off after HANDSHAKE, and tries again.
+        status = (b"200", b"OK") if allowed else (b"300", b"not on the list of clients")
+        return [b"1.0", request, *status, b"", b""]
+
+
+class Clients:
+    """The public keys of clients, in a file: one a line, what follows on the line is a remark.
+
+    The file is read for each new connection. What it says then counts; a file that is missing,
+    or that others can write, admits nobody.
+
+    Args:
+        path: of the file; made, empty, if it is missing.
+
+    Raises:
+        ConfigError: the file is malformed or can't be read, or others can write it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).absolute()  # user code may change the directory
+        self._make()
+        for number, key in self._keys():
+            try:
+                _z85("its first word", key)
+            except ConfigError as error:
+                raise ConfigError(f"list of clients {path!r}, line {number}: {error}") from None
+
+    def _make(self) -> None:
+        try:
+            self._path.touch(0o600, exist_ok=False)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+
+    def __contains__(self, key: bytes) -> bool:
+        try:
+            return any(listed.encode() == key for _, listed in self._keys())
+        except ConfigError:
+            return False
+
+    def _keys(self) -> list[tuple[int, str]]:
+        """The first words of the lines, and the numbers of the lines."""
+        try:
+            with self._path.open(encoding="utf-8", errors="replace") as file:
+                writable = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o022
+                lines = file.read().splitlines()
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+        if writable:
+            raise ConfigError(f"list of clients {str(self._path)!r}: others can write it")
+        words = ((number, line.split()) for number, line in enumerate(lines, 1))
+        return [(n, line[0]) for n, line in words if line and not line[0].startswith(COMMENT)]
+
+
+def new_pair() -> dict[str, str]:
+    """The fields of a connection file for a new key pair of the kernel (JEP 145).
+
+    Raises:
+        ConfigError: libzmq has no CURVE.
+    """
+    return _new_pair(KERNEL_PAIR)
+
+
+def client_fields(fields: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """A connection file for a client with a key pair of its own.
+
+    Args:
+        fields: of the kernel's connection file.
+
+    Returns:
+        The fields without the kernel's secret CURVE key, and the client's public key: for
+        `add_client`.
+
+    Raises:
+        ConfigError: there are no keys of a kernel.
+    """
+    own = _new_pair(CLIENT_PAIR)
+    kept = {name: value for name, value in fields.items() if name not in KERNEL_PAIR}
+    server = kernel_pair(fields).public.decode()
+    return {**kept, SERVER_KEY: server, **own}, own[CLIENT_PAIR[0]]
+
+
+def add_client(path: str | os.PathLike[str], public: str, remark: str) -> None:
+    """Add a client to the list, which is made, mode 0600, if it is missing.
+
+    Args:
+        path: of the list.
+        public: the client's key.
+        remark: whose it is; its line breaks become blanks.
+
+    Raises:
+        ConfigError: it can't be written.
+    """
+    line = " ".join([public, *remark.split()]).encode(errors="replace")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            begun = file.read()[-1:] not in {b"", b"\n"}
+            file.write(b"%s%s\n" % (b"\n" if begun else b"", line))
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: str | os.PathLike[str], error: OSError) -> ConfigError:
+    return ConfigError(f"list of clients {os.fspath(path)!r}: {error.strerror}")
+
+
+def kernel_pair(fields: Mapping[str, Any]) -> KeyPair:
+    """The kernel's key pair.
+
+    Raises:
+        ConfigError: it is not there, or it is invalid.
+    """
+    pair = _pair(fields, KERNEL_PAIR)
+    if pair is None:
+        raise ConfigError("the kernel's CURVE keys are missing: this is the file of a client")
+    return pair
+
+
+def client_keys(fields: Mapping[str, Any]) -> ClientKeys | None:
+    """What a client shall use: its own pair, or the kernel's (JEP 145); None: no encryption.
+
+    Args:
+        fields: of the connection file; keys may be bytes, as jupyter_client has them.
+
+    Raises:
+        ConfigError: a key is invalid or missing, or there are those of a kernel and of a client.
+    """
+    shared, own, server = _pair(fields, KERNEL_PAIR), _pair(fields, CLIENT_PAIR), SERVER_KEY
+    if shared is not None and (own is not None or fields.get(server) is not None):
+        raise ConfigError("there are CURVE keys of a kernel and of a client")
+    if shared is not None:
+        return ClientKeys(shared.public, shared)
+    if (own is None) != (fields.get(server) is None):
+        raise ConfigError(f"{server} and {' and '.join(CLIENT_PAIR)} go together")
+    return None if own is None else ClientKeys(_z85(server, fields[server]), own)
+
+
+def _new_pair(names: tuple[str, str]) -> dict[str, str]:
+    check_available()
+    public, secret = zmq.curve_keypair()
+    return {names[0]: public.decode(), names[1]: secret.decode()}
+
+
+def _pair(fields: Mapping[str, Any], names: tuple[str, str]) -> KeyPair | None:
+    given = [name for name in names if fields.get(name) is not None]
+    if not given:
+        return None
+    if len(given) == 1:
+        raise ConfigError(f"{given[0]} alone: {' and '.join(names)} go together")
+    check_available()
+    public, secret = (_z85(name, fields[name]) for name in names)
+    if zmq.curve_public(secret) != public:
+        raise ConfigError(f"{names[0]} is not the public part of {names[1]}")
+    return KeyPair(public, SecretKey(secret))
+
+
+def _z85(name: str, key: str | bytes) -> bytes:
+    """The key as bytes, which are never part of an error's text."""
+    content = key if isinstance(key, bytes) else key.encode(errors="replace")
+    try:
+        if len(content) == KEY_LENGTH and z85.decode(content):
+            return content
+    except (KeyError, struct.error):
+        pass
+    raise ConfigError(f"{name} is no CURVE key, {KEY_LENGTH} characters of Z85") from None
+
+
+def check_available() -> None:
+    """See that libzmq can encrypt.
+
+    Raises:
+        ConfigError: it was built without CURVE.
+    """
+    if not zmq.has("curve"):
+        raise ConfigError("this libzmq was built without CURVE, and can't encrypt")
