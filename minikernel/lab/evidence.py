@@ -38,6 +38,7 @@ class Attack(ABC):
 
     steps: ClassVar[tuple[str, ...]]
     wire: ClassVar[tuple[str, ...]]  # the frames that matter
+    initiated: ClassVar[bool] = False  # whether the man in the middle holds CURVE's secret keys
 
     @classmethod
     def title(cls) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minikernel.lab.evidence import Evidence, Outcome
 from minikernel.lab.expected import EXPECTED
-from minikernel.lab.stage import Stage
+from minikernel.lab.stage import Stage, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,9 +58,12 @@ def _evidence(column: Column, attack: Attack) -> Evidence:
         return Evidence(Outcome.ABSENT, "")
     with (
         tempfile.TemporaryDirectory(prefix="minikernel-lab-") as directory,
-        Stage(column, Path(directory)) as stage,
+        Stage(column, Path(directory), initiated=attack.initiated) as stage,
     ):
-        evidence = attack.act(stage)
+        try:
+            evidence = attack.act(stage)
+        except Unreadable as said:
+            return Evidence(Outcome.STOPPED, str(said))
         stage.middle.check()
         return evidence
 

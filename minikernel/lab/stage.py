@@ -13,157 +13,55 @@ import sys
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from minikernel.auth.channel_hmac_keys import Master, Right
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, create
-from minikernel.client.blocking import MiniKernelClient
 from minikernel.client.launch import connect
-from minikernel.client.verifier import Verifier
-from minikernel.errors import MinikernelError
-from minikernel.lab.attackers import Copy, SessionKey, SharedKey, msg_type, session_keys
+from minikernel.errors import LocalProtocolError, MinikernelError
+from minikernel.lab.attackers import (
+    Copy,
+    SessionKey,
+    SharedKey,
+    is_greeting,
+    msg_type,
+    session_keys,
+)
+from minikernel.lab.people import PATIENCE, BareClient, Person
 from minikernel.transport import connection
-from minikernel.transport.curve import ClientKeys, KeyPair, add_client, client_fields, client_keys, new_pair
+from minikernel.transport.curve import (
+    add_client,
+    client_fields,
+    client_keys,
+    kernel_pair,
+    new_pair,
+)
 from minikernel.transport.middle import Loose, Middle
-from minikernel.transport.passing import Passing
 from minikernel.transport.relay import Relay
 from minikernel.wire.channels import Channel, Role
+from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
     from pathlib import Path
 
     from typing_extensions import Self
 
-    from minikernel.client.result import Result
+    from minikernel.client.blocking import MiniKernelClient
     from minikernel.lab.attackers import Pen
     from minikernel.lab.columns import Column
+    from minikernel.transport.curve import ClientKeys
+    from minikernel.transport.passing import Passing
 
-PATIENCE = 20.0  # seconds until an attack is given up as broken
 MOMENT = 1.0  # seconds that nothing must happen, for it to count as not happening
 TURN = 0.01  # seconds between two looks
 GUEST, NARROW = "guest", "onlooker"  # ids of invitations
 GUEST_RIGHTS = Right.OBSERVE | Right.EXECUTE | Right.INPUT
-CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN)
 
 
-class BareClient(MiniKernelClient):
-    """Verifies as Jupyter's specification says, and remembers nothing."""
-
-    @property
-    def verifier(self) -> Verifier:
-        """Judges all messages of this client."""
-        if self._verifier is None:
-            scheme = create(self.session.signature_scheme, SecretKey(self.session.key))
-            self._verifier = Verifier(scheme, self.session)
-        return self._verifier
-
-
-class Person:
-    """A client that somebody uses, in a thread of its own.
-
-    Args:
-        client: connected; closed with this.
-        thread: where it was connected, and where all else is done with it.
-    """
-
-    def __init__(self, client: MiniKernelClient, thread: ThreadPoolExecutor) -> None:
-        self.client = client
-        self.session: str = client.session.session
-        self._thread = thread
-
-    @classmethod
-    def connect(cls, make: Callable[[], MiniKernelClient]) -> Person:
-        """Connect a client in a thread of its own."""
-        thread = ThreadPoolExecutor(1)
-        try:
-            return cls(thread.submit(make).result(), thread)
-        except BaseException:
-            thread.shutdown()
-            raise
-
-    def start(self, code: str, **options: Any) -> Future[Result]:  # noqa: ANN401 - of `run`
-        """Begin to run a cell."""
-        options.setdefault("timeout", PATIENCE)
-        options.setdefault("allow_stdin", "on_input" in options)
-        return self._thread.submit(lambda: self.client.run(code, **options))
-
-    def run(self, code: str, **options: Any) -> Result:  # noqa: ANN401 - likewise
-        """Run a cell."""
-        return self.start(code, **options).result()
-
-    def gives_up(self, code: str, seconds: float = 0.3) -> bool:
-        """Run a cell, and give it up if it takes longer; whether that was so."""
-        try:
-            self.run(code, timeout=seconds)
-        except (TimeoutError, MinikernelError):
-            return True
-        return False
-
-    def say(
-        self,
-        channel: Channel,
-        kind: str,
-        content: dict[str, Any],
-        *,
-        buffers: tuple[bytes, ...] = (),
-        parent: dict[str, Any] | None = None,
-        **header: str,
-    ) -> None:
-        """Send one message, and wait for nothing; what its header says can be a lie."""
-
-        def send() -> None:
-            msg = self.client.session.msg(kind, content, parent=parent)
-            msg["header"].update(header)
-            msg["buffers"] = list(buffers)
-            getattr(self.client, f"{channel.value}_channel").send(msg)
-
-        self._thread.submit(send).result()
-
-    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: Any) -> None:  # noqa: ANN401 - JSON
-        """Send a cell, and wait for nothing."""
-        content: dict[str, Any] = {"code": code, "silent": False, "allow_stdin": False}
-        self.say(Channel.SHELL, "execute_request", content, buffers=buffers, **header)
-
-    def do(self, act: Callable[[MiniKernelClient], Any]) -> Any:  # noqa: ANN401 - act's
-        """Do something else with the client."""
-        return self._thread.submit(act, self.client).result()
-
-    def watch_until_a_cell_ends(self) -> str:
-        """All that is printed on iopub, whoever's it is, until a cell of one's own has ended."""
-
-        def watch(client: MiniKernelClient) -> str:
-            msg_id, text = client.execute("None", allow_stdin=False), ""
-            while True:
-                msg = client.get_iopub_msg(timeout=PATIENCE)
-                text += str(msg["content"].get("text", ""))
-                idle = msg["content"].get("execution_state") == "idle"
-                if idle and msg["parent_header"].get("msg_id") == msg_id:
-                    return text
-
-        return str(self.do(watch))
-
-    def gaps(self, channel: Channel) -> int:
-        """Messages of this client that the kernel or it itself knows to be missing."""
-
-        def count(client: MiniKernelClient) -> int:
-            own = client.ledger[channel.value] if channel in MESSAGES else None
-            told = client.auth_status()[channel.value]
-            return max(getattr(own, "gaps", 0), getattr(told, "gaps", 0))
-
-        return int(self.do(count))
-
-    def close(self) -> None:
-        """Close the client."""
-        with contextlib.suppress(MinikernelError):
-            self._thread.submit(self.client.close).result()
-        self._thread.shutdown()
-
-
-MESSAGES = (*CHANNELS, Channel.IOPUB)
+class Unreadable(Exception):  # noqa: N818 - what it is
+    """The attack ends before it has begun: what passes is encrypted."""
 
 
 class Marker:
@@ -191,30 +89,29 @@ class Stage:
     Args:
         column: the scheme.
         directory: empty, for this stage alone.
+        initiated: whether the man in the middle holds the kernel's CURVE keys, if there are any.
     """
 
-    def __init__(self, column: Column, directory: Path) -> None:
+    def __init__(self, column: Column, directory: Path, *, initiated: bool = False) -> None:
         self.column = column
+        self.blind = column.curve and not initiated
         self._directory = directory
         self._file = directory / "kernel.json"
+        self._admitted = directory / "clients.txt"
+        self._markers: list[Marker] = []
         self._people: list[Person] = []
         self._closed_with_us = contextlib.ExitStack()
         key = "" if column.scheme == NULL else os.urandom(32).hex()
-        connection.write(
-            self._file,
-            connection.new_fields(
-                transport="tcp",
-                ip="127.0.0.1",
-                signature_scheme=column.signature_scheme,
-                key=key,
-            ),
+        fields = connection.new_fields(
+            transport="tcp", ip="127.0.0.1", signature_scheme=column.signature_scheme, key=key
         )
+        connection.write(self._file, {**fields, **(new_pair() if column.curve else {})})
         self.key = SecretKey(key.encode())
         self._start()
         try:
             self._wait_for_ports()
             self.info, self._fields = connection.read(self._file)
-            self.middle = Middle({c: self.info.url(c) for c in connection.PORTS})
+            self.middle = self._middle()
             self._closed_with_us.callback(self.middle.close)
             self.warden = self.person()
             self.victim = self.behind_the_middle()
@@ -230,6 +127,8 @@ class Stage:
 
     def close(self) -> None:
         """End the kernel and everybody."""
+        for marker in self._markers:  # cells that wait for one end
+            marker.path.touch()
         for person in reversed(self._people):
             person.close()
         self.kill()
@@ -240,6 +139,8 @@ class Stage:
         command += ["--history", "off", *self.column.options]
         if self.column.scheme == NULL:
             command += ["--scheme", NULL]
+        if self.column.curve:
+            command += ["--encryption", "required", "--curve-clients", str(self._admitted)]
         with (self._directory / "terminal.txt").open("ab") as log:
             self.kernel = subprocess.Popen(  # noqa: S603 - ourselves
                 command,
@@ -276,14 +177,30 @@ class Stage:
 
     def person(self, *, patience: float = PATIENCE, **fields: Any) -> Person:  # noqa: ANN401 - of a connection file
         """A client with a connection file of its own, straight to the kernel."""
-        path = self._directory / f"client-{uuid.uuid4().hex}.json"
-        given = {**self._fields, **fields} if fields else None
-        if given is not None:
-            connection.write(path, {k: v for k, v in given.items() if v is not None})
-        file = path if fields else self._file
+        file = self._directory / f"client-{uuid.uuid4().hex}.json"
+        given = {**self._own_keys(), **fields}
+        connection.write(file, {k: v for k, v in given.items() if v is not None})
         person = Person.connect(lambda: self._client(file, patience))
         self._people.append(person)
         return person
+
+    def _own_keys(self) -> dict[str, Any]:
+        """The fields of a connection file for one more client."""
+        if not self.column.curve:
+            return self._fields
+        fields, public = client_fields(self._fields)
+        add_client(self._admitted, public, "client")
+        return fields
+
+    def _middle(self) -> Middle | Relay:
+        if self.blind:
+            return Relay({c: self._address(c) for c in connection.PORTS})
+        urls = {c: self.info.url(c) for c in connection.PORTS}
+        own = client_keys(self._own_keys()) if self.column.curve else None
+        return Middle(urls, own and (kernel_pair(self._fields).secret, own))
+
+    def _address(self, channel: Channel) -> tuple[str, int]:
+        return self.info.ip, getattr(self.info, connection.PORTS[channel])
 
     def _client(self, file: Path, patience: float) -> MiniKernelClient:
         if not self.column.bare:
@@ -317,6 +234,7 @@ class Stage:
         """Of somebody who holds the key of the connection file."""
         if not self.column.invitations:
             return self._shared()
+        self.heard(is_greeting)
         return SessionKey(session_keys(self.middle.tape, Master(self.key).owner()))
 
     def other_pen(self) -> Pen:
@@ -325,6 +243,7 @@ class Stage:
             return self._shared()
         start = len(self.middle.tape)
         self.person(**self.invitation(GUEST, GUEST_RIGHTS), **self.middle.ports)
+        self.heard(is_greeting)
         credential = Master(self.key).invite(GUEST, GUEST_RIGHTS)
         return SessionKey(session_keys(self.middle.tape[start:], credential))
 
@@ -336,24 +255,42 @@ class Stage:
 
     def loose(self, channel: Channel, identity: bytes = b"") -> Loose:
         """A stranger's socket, straight to the kernel."""
-        socket = Loose(self.info.url(channel), channel, identity)
+        socket = Loose(self.info.url(channel), channel, identity, self._stranger_keys())
         self._closed_with_us.callback(socket.close)
         return socket
 
+    def _stranger_keys(self) -> ClientKeys | None:
+        """Of somebody who knows the kernel's public key, and has a pair that is on no list."""
+        return client_keys(client_fields(self._fields)[0]) if self.column.curve else None
+
     def marker(self) -> Marker:
         """A new one."""
-        return Marker(self._directory / f"ran-{uuid.uuid4().hex}")
+        self._markers.append(Marker(self._directory / f"ran-{uuid.uuid4().hex}"))
+        return self._markers[-1]
 
     def request(self, start: int = 0, kind: str = "execute_request") -> Passing:
         """The first request of this type on the tape from `start` on, once it is there."""
         return self.heard(lambda p: p.to is Role.KERNEL and msg_type(p) == kind, start)
 
     def heard(self, wanted: Callable[[Passing], bool], start: int = 0) -> Passing:
-        """The first message on the tape that is wanted, once it is there. Raises TimeoutError."""
+        """The first message on the tape that is wanted, once it is there.
+
+        Raises:
+            Unreadable: what passes is encrypted.
+            TimeoutError: it was never sent.
+        """
+        if self.blind:
+            raise Unreadable(self._what_passed())
         found = self.middle.wait(wanted, PATIENCE, start)
         if found is None:
             raise TimeoutError("what the attack waits for was never sent")
         return found
+
+    def _what_passed(self) -> str:
+        passed = b"".join(piece for p in list(self.middle.tape) for piece in p.frames)
+        if DELIMITER in passed or b"msg_type" in passed:
+            raise LocalProtocolError("what should be encrypted can be read")
+        return f"{len(passed)} bytes passed, and none of them could be read"
 
     def looked_at(self, channel: Channel) -> int:
         """How many messages of others than the warden the kernel has looked at, good or bad."""

@@ -49,10 +49,14 @@ class Recorder:
             raise self._problem
 
     def _record(self, passing: Passing) -> Iterable[Passing]:
-        """What goes on in the place of a message."""
+        """What goes on in the place of a message; who waits for it hears after the rule."""
+        onward = self._ruled(passing)
         with self._heard:
             self.tape.append(passing)
             self._heard.notify_all()
+        return onward
+
+    def _ruled(self, passing: Passing) -> Iterable[Passing]:
         if self.rule is None:
             return (passing,)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minikernel.lab.attackers import Copy, retold
-from minikernel.lab.attacks.rules import on
+from minikernel.lab.attacks.rules import Hold, on
 from minikernel.lab.evidence import Attack, Evidence, judged
 from minikernel.wire.channels import Channel
 
@@ -54,10 +54,14 @@ class ChangesBuffers(Attack):
     def act(self, stage: Stage) -> Evidence:
         """Run a cell with buffers, others than the victim sent."""
         marker, before = stage.marker(), stage.looked_at(Channel.SHELL)
-        stage.middle.rule = on("execute_request", lambda p: [kept(p, buffers=self.buffers)])
+        hold = stage.middle.rule = Hold("execute_request")
         stage.victim.execute(marker.code(), buffers=BUFFERS)
+        if not stage.blind:
+            stage.request()
+        stage.middle.inject(*(kept(p, buffers=self.buffers) for p in hold.held))
         stage.settle(Channel.SHELL, before + 1)
-        return judged(marker.text, f"with buffers {list(self.buffers)} the request {marker}")
+        changed = self.buffers if hold.held else BUFFERS
+        return judged(changed != BUFFERS and marker.text, f"with buffers {list(changed)}: {marker}")
 
 
 class ChangeABuffer(ChangesBuffers):

@@ -106,8 +106,9 @@ class SpeakUnderTheOwnersMsgId(Attack):
         """See `steps`."""
         marker = stage.marker()
         other = stage.other_holder(NARROW, Right.OBSERVE)
+        before = stage.looked_at(Channel.SHELL)
         stage.victim.execute("None", msg_id="owners")
-        stage.request()
+        stage.settle(Channel.SHELL, before + 1)
         before = stage.looked_at(Channel.SHELL)
         other.execute(marker.code(), msg_id="owners", session=stage.victim.session)
         stage.settle(Channel.SHELL, before + 1)
@@ -169,6 +170,7 @@ class MiddleWithAnothersKey(ActsInTheMiddle):
 class MiddleWithTheMasterKey(ActsInTheMiddle):
     """Stand in the middle with the key of the connection file, and CURVE's secret key."""
 
+    initiated = True
     steps = (
         "hold the connection file; where there is a handshake, derive its session keys",
         "change the victim's request, and what is published for it, and sign both anew",

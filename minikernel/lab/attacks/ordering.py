@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minikernel.lab.attackers import msg_type
-from minikernel.lab.attacks.rules import Hold, on
+from minikernel.lab.attacks.rules import Hold, HoldChannel
 from minikernel.lab.evidence import Attack, Evidence, Outcome, judged
 from minikernel.wire.channels import Channel, Role
 
@@ -48,10 +48,10 @@ class DropARequest(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        stage.middle.rule = on("comm_msg", lambda _: [])
+        drop = stage.middle.rule = Hold("comm_msg")
         stage.victim.say(Channel.SHELL, "comm_msg", {"comm_id": "c", "data": {}})
         stage.victim.run("None")
-        return _missing(stage, Channel.SHELL, "a message to the kernel is lost")
+        return _missing(stage, Channel.SHELL, drop, "a message to the kernel is lost")
 
 
 class DropAControlRequest(Attack):
@@ -65,10 +65,10 @@ class DropAControlRequest(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        stage.middle.rule = on("interrupt_request", lambda _: [])
+        drop = stage.middle.rule = Hold("interrupt_request")
         stage.victim.say(Channel.CONTROL, "interrupt_request", {})
         stage.victim.run("None")
-        return _missing(stage, Channel.CONTROL, "a request on control is lost")
+        return _missing(stage, Channel.CONTROL, drop, "a request on control is lost")
 
 
 class DropOutput(Attack):
@@ -82,14 +82,16 @@ class DropOutput(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        stage.middle.rule = on("stream", lambda _: [])
+        drop = stage.middle.rule = Hold("stream")
         shown = stage.victim.run("print('lost')").stdout
         if shown:
             return judged(False, f"shown: {shown.strip()!r}")
-        return _missing(stage, Channel.IOPUB, "output is lost")
+        return _missing(stage, Channel.IOPUB, drop, "output is lost")
 
 
-def _missing(stage: Stage, channel: Channel, what: str) -> Evidence:
+def _missing(stage: Stage, channel: Channel, dropped: Hold, what: str) -> Evidence:
+    if not dropped.held:
+        return judged(False, "could not be told from all else that passes")
     gaps = stage.victim.gaps(channel)
     if gaps:
         return Evidence(Outcome.NOTICED, f"{what}; the victim is told of {gaps} missing")
@@ -129,11 +131,10 @@ class DelayEverything(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        marker, hold = stage.marker(), Hold("execute_request")
+        marker, hold = stage.marker(), HoldChannel(Channel.SHELL)
         before = stage.looked_at(Channel.SHELL)
         stage.middle.rule = hold
         cell = stage.victim.start(marker.code())
-        stage.request()
         on_time = stage.wait_until(lambda: bool(marker.text), DELAY)
         stage.middle.rule = None
         stage.middle.inject(*hold.held)

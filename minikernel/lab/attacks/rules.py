@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minikernel.lab.attackers import msg_type
+from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,6 +39,21 @@ class Hold:
     def __call__(self, passing: Passing) -> Iterable[Passing]:
         """Be a rule."""
         if msg_type(passing) != self._kind or (self._times and len(self.held) >= self._times):
+            return (passing,)
+        self.held.append(passing)
+        return ()
+
+
+class HoldChannel:
+    """Holds back everything to the kernel on one channel, readable or not."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.held: list[Passing] = []
+        self._channel = channel
+
+    def __call__(self, passing: Passing) -> Iterable[Passing]:
+        """Be a rule."""
+        if passing.channel is not self._channel or passing.to is not Role.KERNEL:
             return (passing,)
         self.held.append(passing)
         return ()
