@@ -21,6 +21,7 @@ SCHEMES = {
     "jupyter-hmac CURVE": {"encryption": "required"},
     "channel-hmac CURVE": {"scheme": "channel-hmac-sha256", "encryption": "required"},
     "clear-key": {"scheme": "clear-key"},
+    "challenge-once": {"scheme": "challenge-once"},
     "null": {"scheme": "null"},
 }
 

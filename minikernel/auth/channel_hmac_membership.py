@@ -202,6 +202,8 @@ class ClientChannelHmac:
         self._end.bound()
         self._step, self._next, self._routed = Step.WELCOME, 0.0, False
 
+    under_way = (Channel.CONTROL,)
+
     @property
     def has_taken_over(self) -> bool:
         """Whether `fates` has something to tell."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NULL = "null"
 DEFAULT = "hmac-sha256"
 CHANNEL_HMAC = "channel-hmac-sha256"
+CHALLENGE_ONCE = "challenge-once"
 WITH_SESSIONS = frozenset({CHANNEL_HMAC})
 WEAK = frozenset({"hmac-md5", "hmac-sha1"})  # broken hashes; HMAC with them is not, yet
 
@@ -56,7 +57,7 @@ def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Sch
     """
     factory = SCHEMES.get(PREFIX if name.startswith(PREFIX) else name)
     if factory is None:
-        known = ", ".join(sorted({*SCHEMES, DEFAULT, *WITH_SESSIONS} - {PREFIX}))
+        known = ", ".join(sorted({*SCHEMES, DEFAULT, CHALLENGE_ONCE, *WITH_SESSIONS} - {PREFIX}))
         raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
     return factory(key, name, memory)
 
@@ -67,5 +68,9 @@ def check(name: str, key: SecretKey) -> None:
         from minikernel.auth.channel_hmac_keys import Master  # noqa: PLC0415 - few kernels need it
 
         Master(key)
+    elif name == CHALLENGE_ONCE:
+        from minikernel.auth.challenge_once import challenge_key  # noqa: PLC0415 - likewise
+
+        challenge_key(key)
     else:
         create(name, key)

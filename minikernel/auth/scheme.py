@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 from minikernel.errors import FramingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from minikernel.wire.channels import Channel
 
@@ -154,6 +154,7 @@ class Joining(Scheme, Protocol):
     """A client's side of a scheme that shakes hands before it lets anybody speak."""
 
     observes: bool  # whether the kernel's publications are for this client
+    connected: bool  # whether they arrive, if so
     refusal: str | None  # why the kernel lets this client in no more
 
     def renew(self, now: float) -> None:
@@ -176,6 +177,10 @@ class Joining(Scheme, Protocol):
         self, channel: Channel, peer: Peer, msg_type: str, content: Mapping[str, object]
     ) -> None:
         """Look at a message that has verified: it may be an answer to a Plea."""
+
+    @property
+    def under_way(self) -> Collection[Channel]:
+        """Where messages of a handshake may come, so that somebody must look there."""
 
     @property
     def has_taken_over(self) -> bool:

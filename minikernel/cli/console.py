@@ -41,7 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("--existing", metavar="FILE", help="the connection file of a kernel that runs")
-    add("--scheme", metavar="NAME", help="who may talk: hmac-sha256 (default), channel-hmac-sha256, ...")
+    add(
+        "--scheme",
+        metavar="NAME",
+        help="who may talk: hmac-sha256 (default), channel-hmac-sha256, ...",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,9 +15,9 @@ from argparse import ArgumentTypeError
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from minikernel.auth.challenge import PLAIN, Challenger, Responder
 from minikernel.auth.keys import SecretKey
 from minikernel.errors import ChallengeError, ConfigError
-from minikernel.protocol.challenge import PLAIN, Challenger, Responder
 from minikernel.transport.connection import MAX_PORT
 from minikernel.transport.stream import (
     Server,

@@ -32,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--scheme",
         metavar="NAME",
-        help="who may talk: hmac-sha256 (default), hmac-HASH, clear-key, channel-hmac-sha256, null",
+        help="who may talk: hmac-sha256 (default), hmac-HASH, channel-hmac-sha256; to compare:"
+        " challenge-once, clear-key, null",
     )
     add(
         "--guards",

@@ -216,7 +216,8 @@ class VerifyingClient(KernelClient):
         if lost or self._is_silent(now):
             joining.renew(now)
         if joining.wait(now) is not None:
-            self.control_channel.receiver.has_message()  # takes what belongs to the handshake
+            for name in joining.under_way:
+                self._opened(name).receiver.has_message()  # takes what belongs to the handshake
         for channel, frames in self.verifier.due(now):
             self._opened(channel).receiver.put(frames)
 
@@ -321,15 +322,19 @@ class VerifyingClient(KernelClient):
     def _gave_up(self, timeout: float | None) -> str:
         rejected = self.ledger.rejected
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
+        scheme = self.verifier.joining
+        if scheme is not None and not scheme.connected:
+            why += "; what it publishes on iopub does not arrive"
         if self._curve_keys() is not None:
             why += "; under CURVE it answers only clients whose key it takes"
         return f"the kernel did not answer within {timeout} seconds{why}"
 
     def _watched(self, channels: dict[Channel, Any]) -> dict[Channel, Any]:
         """Where a handshake could go on meanwhile, too."""
-        if self.verifier.joining is None:
+        joining = self.verifier.joining
+        if joining is None:
             return channels
-        return {**channels, Channel.CONTROL: self.control_channel}
+        return {**channels, **self._channels(*joining.under_way)}
 
     def _raise_if_lost(self, exchange: Exchange | Admission) -> None:
         """Raises RequestLost, or TooManySessions, if no answer will come."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from minikernel.auth.registry import CHANNEL_HMAC, check
+from minikernel.auth.registry import CHALLENGE_ONCE, CHANNEL_HMAC, check
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ def joining(name: str, key: SecretKey, invitation: Credential | None) -> Joining
     Raises:
         ConfigError: the key is refused.
     """
+    if name == CHALLENGE_ONCE:
+        from minikernel.auth.challenge_once_client import ClientChallengeOnce  # noqa: PLC0415 - few clients need it
+
+        return ClientChallengeOnce(key, entropy=os.urandom)
     if name != CHANNEL_HMAC:
         return None
     from minikernel.auth.channel_hmac_client import ClientEnd  # noqa: PLC0415 - likewise

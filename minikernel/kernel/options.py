@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.errors import ConfigError
 from minikernel.transport import connection
+
+if TYPE_CHECKING:
+    from minikernel.auth.keys import SecretKey
+    from minikernel.auth.replay_memory import ReplayMemory
+    from minikernel.auth.scheme import Scheme
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,24 @@ def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
     if said in registry.WITH_SESSIONS and not options.guards:
         raise ConfigError(f"{said} has no guards that could be off: leave out --guards")
     return said
+
+
+def make_scheme(name: str, key: SecretKey, memory: ReplayMemory | None) -> Scheme:
+    """The kernel's end of a scheme without sessions.
+
+    Args:
+        name: of the scheme.
+        key: of the connection file.
+        memory: what was accepted before, if that is remembered.
+
+    Raises:
+        ConfigError: the scheme is unknown or refuses the key.
+    """
+    if name != registry.CHALLENGE_ONCE:
+        return registry.create(name, key, memory)
+    from minikernel.auth.challenge_once import KernelChallengeOnce  # noqa: PLC0415 - few kernels need it
+
+    return KernelChallengeOnce(key, entropy=os.urandom, clock=time.monotonic)
 
 
 def remembers(name: str, options: Options) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minikernel.errors import RemoteProtocolError, UnknownSession
+from minikernel.errors import ChallengeError, RemoteProtocolError, UnknownSession
 from minikernel.transport import sockets
 from minikernel.wire.frames import is_greeting
 
@@ -41,6 +41,8 @@ class Port:
             message = self.end.receive(frames)
         except RemoteProtocolError as problem:
             self._refuse(problem)
+            if isinstance(problem, ChallengeError) and problem.reply:
+                self._hand_over([*frames[:-1], problem.reply])
             return None
         if self._kept:
             self._send_kept()  # the message may have shown the way

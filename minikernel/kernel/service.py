@@ -25,7 +25,14 @@ from minikernel.kernel.control import Control
 from minikernel.kernel.dispatch import Dispatch, Effect
 from minikernel.kernel.frontend import Frontend
 from minikernel.kernel.memory import DurableMemory
-from minikernel.kernel.options import Options, history_file, parent, remembers, scheme_name
+from minikernel.kernel.options import (
+    Options,
+    history_file,
+    make_scheme,
+    parent,
+    remembers,
+    scheme_name,
+)
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.refusals import Log, Refusals
 from minikernel.kernel.shell import Shell
@@ -171,7 +178,7 @@ class Kernel:
                 self._memory = DurableMemory(path.with_suffix(SUFFIX), info.secret, self._log)
             self._clients = _clients(name, info.secret, options)
             replays = None if self._memory is None else self._memory.replays
-            scheme = self._clients or registry.create(name, info.secret, replays)
+            scheme = self._clients or make_scheme(name, info.secret, replays)
             ends = self._make_ends(info, scheme, options)
         except BaseException:
             self._sockets.abandon()

@@ -16,8 +16,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from minikernel.auth.challenge import MAX_MESSAGE, SHA256, Challenger, Dialect, Responder
 from minikernel.errors import ChallengeError, FramingError, RemoteProtocolError
-from minikernel.protocol.challenge import MAX_MESSAGE, SHA256, Challenger, Dialect, Responder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

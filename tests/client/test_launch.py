@@ -272,7 +272,7 @@ def test_a_file_that_others_can_read_is_logged(
     assert "readable by others" in caplog.text
 
 
-@pytest.mark.parametrize("scheme", ["clear-key", "channel-hmac-sha256"])
+@pytest.mark.parametrize("scheme", ["clear-key", "challenge-once", "channel-hmac-sha256"])
 def test_a_scheme_of_our_own(scheme: str, new_children: Callable[[], set[psutil.Process]]) -> None:
     with minikernel.launch(scheme=scheme) as client:
         assert client.run("6 * 7").value == "42"

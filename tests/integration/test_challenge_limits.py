@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minikernel.auth.keys import SecretKey
-from minikernel.protocol.challenge import (
+from minikernel.auth.challenge import (
     CHALLENGE,
     MD5,
     PLAIN,
@@ -27,6 +26,7 @@ from minikernel.protocol.challenge import (
     Dialect,
     Responder,
 )
+from minikernel.auth.keys import SecretKey
 from minikernel.transport.stream import (
     Stream,
     answer_challenge,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minikernel.auth.challenge import MD5, SHA256, Dialect
 from minikernel.auth.keys import SecretKey
 from minikernel.errors import ChallengeError
-from minikernel.protocol.challenge import MD5, SHA256, Dialect
 from minikernel.transport.stream import Stream, connect, introduce, welcome
 
 if TYPE_CHECKING:

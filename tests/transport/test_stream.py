@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minikernel.auth.keys import SecretKey
-from minikernel.errors import ChallengeError, FramingError
-from minikernel.protocol.challenge import (
+from minikernel.auth.challenge import (
     FAILURE,
     MD5,
     PLAIN,
@@ -21,6 +19,8 @@ from minikernel.protocol.challenge import (
     Dialect,
     Responder,
 )
+from minikernel.auth.keys import SecretKey
+from minikernel.errors import ChallengeError, FramingError
 from minikernel.transport.stream import (
     Server,
     Stream,

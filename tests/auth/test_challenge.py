@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minikernel.auth.keys import SecretKey
-from minikernel.errors import ChallengeError, ConfigError, LocalProtocolError, RemoteProtocolError
-from minikernel.protocol.challenge import (
+from minikernel.auth.challenge import (
     CHALLENGE,
     FAILURE,
     MAX_MESSAGE,
@@ -26,6 +24,8 @@ from minikernel.protocol.challenge import (
     Dialect,
     Responder,
 )
+from minikernel.auth.keys import SecretKey
+from minikernel.errors import ChallengeError, ConfigError, LocalProtocolError, RemoteProtocolError
 
 DIALECTS = (SHA256, MD5, PLAIN)
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "multiprocessing.json").read_text())
