@@ -41,7 +41,7 @@ OFF = ("--guards", "off")
 CHALLENGE_ONCE = "challenge-once"
 NULL = Column(name="null", letter="N", scheme=registry.NULL, options=OFF)
 CLEAR_KEY = Column(name="clear-key", letter="K", scheme="clear-key", options=OFF)
-ONCE = Column(name=CHALLENGE_ONCE, letter="O", scheme=CHALLENGE_ONCE, handshake=True)
+ONCE = Column(name=CHALLENGE_ONCE, letter="O", scheme=CHALLENGE_ONCE, options=OFF, handshake=True)
 BARE = Column(name="jupyter-hmac-bare", letter="B", scheme=registry.DEFAULT, options=OFF, bare=True)
 GUARDED = Column(name="jupyter-hmac", letter="G", scheme=registry.DEFAULT)
 CHANNEL = Column(
@@ -61,5 +61,5 @@ CURVE = Column(
 )
 
 SPECIFIED = (NULL, CLEAR_KEY, ONCE, BARE, GUARDED, CHANNEL, CURVE)
-COLUMNS = (NULL, CLEAR_KEY, BARE, GUARDED, CHANNEL, CURVE)
+COLUMNS = SPECIFIED
 """Those whose scheme kernel and client speak today."""

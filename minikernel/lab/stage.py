@@ -115,6 +115,7 @@ class Stage:
             self._closed_with_us.callback(self.middle.close)
             self.warden = self.person()
             self.victim = self.behind_the_middle()
+            self._begin = len(self.middle.tape)
         except BaseException:
             self.close()
             raise
@@ -182,6 +183,7 @@ class Stage:
         connection.write(file, {k: v for k, v in given.items() if v is not None})
         person = Person.connect(lambda: self._client(file, patience))
         self._people.append(person)
+        person.run("None", timeout=patience)  # a handshake on shell may end later than `connect`
         return person
 
     def _own_keys(self) -> dict[str, Any]:
@@ -268,9 +270,15 @@ class Stage:
         self._markers.append(Marker(self._directory / f"ran-{uuid.uuid4().hex}"))
         return self._markers[-1]
 
-    def request(self, start: int = 0, kind: str = "execute_request") -> Passing:
-        """The first request of this type on the tape from `start` on, once it is there."""
-        return self.heard(lambda p: p.to is Role.KERNEL and msg_type(p) == kind, start)
+    def request(self, start: int | None = None, kind: str = "execute_request") -> Passing:
+        """The first request of this type on the tape, once it is there.
+
+        Args:
+            start: where on the tape to begin; None: after all have connected.
+            kind: the message type.
+        """
+        begin = self._begin if start is None else start
+        return self.heard(lambda p: p.to is Role.KERNEL and msg_type(p) == kind, begin)
 
     def heard(self, wanted: Callable[[Passing], bool], start: int = 0) -> Passing:
         """The first message on the tape that is wanted, once it is there.

@@ -24,8 +24,8 @@ def test_the_matrix_fits_a_terminal() -> None:
     lines = matrix(ALL).splitlines()
     assert max(map(len, lines)) <= 80
     first = next(n for n, line in enumerate(lines) if line.startswith("read-iopub"))
-    rows = [line.split()[0] for line in lines[first:]]
-    assert rows[: len(ATTACKS)] == [attack.title() for attack in ATTACKS]
+    rows = [line.split()[0] for line in lines[first : first + len(ATTACKS)]]
+    assert rows == [attack.title() for attack in ATTACKS]
 
 
 def test_the_matrix_tells_of_surprises() -> None:
