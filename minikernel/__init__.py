@@ -24,7 +24,10 @@ if TYPE_CHECKING:
         KernelDied,
         LocalProtocolError,
         MinikernelError,
+        PermissionDenied,
         RemoteProtocolError,
+        RequestLost,
+        TooManySessions,
     )
 
 __version__ = "0.1.0"
@@ -41,8 +44,11 @@ __all__ = [
     "MiniKernelClient",
     "MiniKernelManager",
     "MinikernelError",
+    "PermissionDenied",
     "RemoteProtocolError",
+    "RequestLost",
     "Result",
+    "TooManySessions",
     "TraceEvent",
     "connect",
     "connect_async",

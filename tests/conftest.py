@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DELIMITER = b"<IDS|MSG>"
 PATIENCE = 20  # seconds until a test gives a kernel up
 REFUSAL = re.compile(
-    r"minikernel: (shell|control|stdin): refused, [a-z ]+; \d+ so far"
+    r"minikernel: (shell|control|stdin|hb): refused, [a-z ]+; \d+ so far"
     r"( \(and \d+ lines left out\))?"
 )
 
@@ -251,9 +251,17 @@ def connect() -> Iterator[Callable[..., RawClient]]:
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelProcess]:
+def kernel_fields() -> dict[str, Any]:
+    """What a module's kernel has in its connection file besides; for modules to say."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def kernel(
+    tmp_path_factory: pytest.TempPathFactory, kernel_fields: dict[str, Any]
+) -> Iterator[KernelProcess]:
     """One kernel for all tests of a module that don't harm it."""
-    process = KernelProcess(tmp_path_factory.mktemp("kernel"))
+    process = KernelProcess(tmp_path_factory.mktemp("kernel"), **kernel_fields)
     yield process
     process.kill()
 

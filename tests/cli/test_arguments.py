@@ -65,7 +65,7 @@ def test_nothing_is_near() -> None:
     [
         (
             "",
-            "name a subcommand: run, install, admit, exec, console, demo, lab, echo (minikernel",
+            "name a subcommand: run, install, admit, exec, console, invite, demo, lab, echo (mini",
         ),
         (
             "demoo",
