@@ -98,16 +98,16 @@ def can_prove(column: Column, attack: type[Attack]) -> bool:
 
 
 class Statement(NamedTuple):
-    """Something that was said in the thread of 2011."""
+    """Something that holds under some schemes."""
 
-    said: str  # in our words, with a few of the original
+    said: str
     attack: type[Attack]  # works where it holds
 
 
-STATEMENTS = (
+STATEMENTS = (  # MinRK's, in our words with a few of his
     Statement(
-        'Only the kernel\'s ROUTER (then called XREP) "can authenticate connections"; iopub, a PUB'
-        " socket, has no way back on which a subscriber could be challenged.",
+        'Only the kernel\'s ROUTER (then called XREP) "can authenticate connections": no other'
+        " socket knows where a message came from.",
         forging.ForgeIopub,
     ),
     Statement(
@@ -124,8 +124,10 @@ STATEMENTS = (
         " stays so, whoever speaks in it.",
         forging.InjectAfterHandshake,
     ),
+)
+CONSEQUENCES = (  # ours; not from the thread
     Statement(
-        "Whoever reads the iopub port sees all output: a subscription asks for no credentials.",
+        "Whoever reaches the iopub port sees all output: a subscription asks for no credentials.",
         reading.ReadIopub,
     ),
     Statement(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minikernel.lab.channels import BACKED, PROPERTIES, STATEMENTS, can_prove
+from minikernel.lab.channels import BACKED, CONSEQUENCES, PROPERTIES, STATEMENTS, can_prove
 from minikernel.lab.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -61,7 +61,13 @@ THREAD = """\
 
 In June 2011 IPython's developers asked on their list how to authenticate the new ZeroMQ sockets
 (IPython-dev, thread "pyzmq authentication"). Min Ragan-Kelley (MinRK) answered a proposal to use
-the one-time challenge of `multiprocessing`. What he said, and where it holds today:
+the one-time challenge of `multiprocessing`. What he said, in our words with a few of his, and under
+which schemes it holds:
+"""
+OURS = """\
+## What else can be seen
+
+Not from the thread, but from the attacks:
 """
 
 
@@ -73,6 +79,9 @@ def markdown() -> str:
         lines += ["", f"## {column.name}", "", *_table(column)]
     lines += ["", THREAD]
     for statement in STATEMENTS:
+        lines += [*_said(statement), ""]
+    lines.append(OURS)
+    for statement in CONSEQUENCES:
         lines += [*_said(statement), ""]
     return "\n".join(lines).rstrip()
 

@@ -122,8 +122,13 @@ INTRODUCTION = """\
 
 `minikernel lab` plays these attacks over real sockets: a man in the middle on all five channels,
 strangers, other clients that hold a key, and kernels that are killed and started again. What came
-of an attack is read from what was executed, shown or lost, never from what a scheme says of it. A
-test plays them all, and fails when one of them does anything but what stands here.
+of an attack is read from what was executed, shown or lost, never from what a scheme says of it.
+Tests play them all, and fail when one of them does anything but what stands here.
+
+Under CURVE many attacks end early: they begin with a message that the man in the middle has read,
+and he sees only ciphertext. They count as stopped once it was seen that nothing which passed could
+be read; what they would have done next is not tried. "Stopped" means that nothing happened within
+a deadline, a second for most.
 
 ```console
 minikernel lab

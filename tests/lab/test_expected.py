@@ -5,7 +5,7 @@ import pytest
 from minikernel.auth import registry
 from minikernel.auth.keys import SecretKey
 from minikernel.lab.attacks import ATTACKS, BY_TITLE
-from minikernel.lab.channels import BACKED, PROPERTIES, STATEMENTS, can_prove
+from minikernel.lab.channels import BACKED, CONSEQUENCES, PROPERTIES, STATEMENTS, can_prove
 from minikernel.lab.columns import (
     BARE,
     CHANNEL,
@@ -86,7 +86,7 @@ def test_the_table_of_channels_is_backed_by_attacks() -> None:
         assert all(attack in ATTACKS for attack in backing.values())
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.attack.title())
+@pytest.mark.parametrize("statement", STATEMENTS + CONSEQUENCES, ids=lambda s: s.attack.title())
 def test_each_statement_held_in_2011_and_stops_holding(statement: object) -> None:
     attack = statement.attack  # type: ignore[attr-defined]
     assert not can_prove(CLEAR_KEY, attack)
