@@ -27,7 +27,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-MODULE = re.compile(r"`((?:auth|cli|client|interpreter|kernel|protocol|transport|wire)/\w+\.py)`")
+MODULES = "auth|cli|client|interpreter|kernel|lab|protocol|transport|wire"
+MODULE = re.compile(rf"`((?:{MODULES})/\w+\.py)`")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp)/")
 
 each_document = pytest.mark.parametrize(

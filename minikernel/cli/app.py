@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "console": "an interactive prompt, with the verdicts per channel",
     "invite": "a connection file for somebody who may do less than the owner",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
+    "lab": "attack every signature scheme, and see what each lets through",
     "echo": "an echo server over plain TCP, with a one-time challenge first",
 }
 EPILOG = """\

@@ -65,7 +65,7 @@ def test_nothing_is_near() -> None:
     [
         (
             "",
-            "name a subcommand: run, install, admit, exec, console, invite, demo, echo (mini",
+            "name a subcommand: run, install, admit, exec, console, invite, demo, lab, echo (mini",
         ),
         (
             "demoo",
