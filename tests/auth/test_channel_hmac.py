@@ -210,6 +210,7 @@ def test_whoever_is_heard_is_not_idle(stage: Stage, kernel: KernelChannelHmac, n
 def test_a_forked_child_has_no_keys(stage: Stage, kernel: KernelChannelHmac) -> None:
     peer = stage.owner().join()
     kernel.forget()
+    assert kernel.current(peer) is None
     for channel, to in ((S, peer), (P, Address((b"stream",)))):
         with pytest.raises(LocalProtocolError):
             kernel.seal(channel, FRAMES, to)

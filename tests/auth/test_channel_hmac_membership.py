@@ -226,6 +226,28 @@ def test_bind_first_on_control_then_on_shell_and_stdin(member: Member) -> None:
     assert member.after(0.2) == []
 
 
+def test_what_follows_an_answer_is_due_at_once(member: Member) -> None:
+    member.stage.now = 0.0
+    member.knock()
+    assert member.client.wait(0.0) == 0.0
+    (plea,) = member.pleas()
+    member.bind(plea)
+    assert member.client.wait(0.0) == 0.0
+    assert len(member.pleas()) == 3
+    assert member.client.due(9.99)
+    assert member.client.due(10.0) == ()
+
+
+def test_a_reply_that_comes_after_another_hello_binds_nothing(member: Member) -> None:
+    member.knock()
+    (plea,) = member.pleas()
+    member.client.renew(member.stage.now)
+    member.hello()
+    member.bind(plea)
+    assert member.end.session is None
+    assert not member.client.is_ready(S)
+
+
 def test_without_a_bind_reply_a_new_hello(member: Member) -> None:
     member.knock()
     member.due()
@@ -269,6 +291,7 @@ def test_a_welcome_before_the_reply(member: Member) -> None:
     _, peer = member.send(C, plea.session)
     member.kernel.bind(peer, None)
     member.welcome()
+    member.client.take(P, Address(TOPIC, "00" * 8), "iopub_welcome", {})
     assert not member.client.settled
     member.bind(plea)
     assert not member.client.settled
@@ -530,4 +553,30 @@ def test_requests_of_sessions_before_the_last(member: Member, stage_with: type[S
     assert fates(member, oldest) == [Fate.COMING]
     member.meet(stage_with())
     member.join()
+    assert fates(member, oldest) == [Fate.UNKNOWN]
+
+
+def test_an_older_request_and_a_session_that_the_kernel_no_longer_knows(member: Member) -> None:
+    member.join()
+    oldest, _ = member.send(S)
+    member.join()
+    fates(member, oldest)
+    member.stage.now += 900.0
+    member.kernel.expire()
+    member.join()
+    assert fates(member, oldest) == [Fate.UNKNOWN]
+
+
+def test_an_older_request_and_a_restarted_kernel_that_claims_to_know(
+    member: Member, stage_with: type[Stage]
+) -> None:
+    member.join()
+    oldest, _ = member.send(S)
+    member.join()
+    fates(member, oldest)
+    member.meet(stage_with())
+    member.knock()
+    (plea,) = member.pleas()
+    content = {"status": "ok", "accepted": {"shell": 9}, "gaps": {"shell": 0}}
+    member.client.take(C, Address((), plea.session), "bind_reply", content)
     assert fates(member, oldest) == [Fate.UNKNOWN]
