@@ -8,7 +8,7 @@ FOR_DEMO := $(VENV)/.stamp-demo
 FOR_TEST := $(VENV)/.stamp-test
 INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
-.PHONY: help demo test check-all nightly bench notebooks clean
+.PHONY: help demo test check-all nightly bench notebooks mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,8 +36,13 @@ bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
 notebooks: $(FOR_TEST) ## run the notebooks
 	$(PYTEST) tests/notebooks
 
+mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? half an hour
+	@$(install) -e '.[mutation]'
+	nice -n 19 $(BIN)/python -m mutmut run
+	$(BIN)/python benchmarks/mutants.py
+
 clean: ## remove what make has made
-	rm -rf $(VENV) artifacts build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) artifacts build dist mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamps are written last: an installation that was cut off is made again.
 $(FOR_DEMO): $(INSTALLED)
