@@ -185,9 +185,12 @@ def test_who_observes(stage: Stage, kernel: KernelChannelHmac, rights: int, obse
 def test_gaps(stage: Stage, kernel: KernelChannelHmac) -> None:
     owner = stage.owner()
     owner.join()
-    owner.seal(S)
-    owner.send(S)
-    assert dict(kernel.gaps) == {C: 0, S: 1}
+    for n in (1, 2):
+        owner.seal(S)
+        owner.send(S)
+        owner.session.ping()
+        kernel.pong(owner.session.ping())
+        assert dict(kernel.gaps) == {C: 0, S: n, H: n}
 
 
 @pytest.mark.parametrize("name", ["open", "pong"])

@@ -43,3 +43,7 @@ def test_there_is_no_handshake(scheme: Scheme) -> None:
     with pytest.raises(FramingError):
         scheme.greet(Channel.CONTROL, b"", ())
     assert (scheme.own_types, dict(scheme.gaps)) == (frozenset(), {})
+
+
+def test_null_sends_an_empty_signature() -> None:
+    assert create("null", SecretKey(b"")).seal(Channel.SHELL, FRAMES, Address(())) == ((), b"")

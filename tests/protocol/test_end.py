@@ -377,3 +377,9 @@ def test_a_bare_end_does_not_look_at_buffers() -> None:
 def test_a_mark_of_somebody_else_is_none(metadata: Any) -> None:
     frames = stock({"comm_id": "1"}, metadata, msg_type="comm_msg")
     assert end().receive([*frames, b"buffer"]).buffers == [b"buffer"]
+
+
+def test_the_table_of_a_client() -> None:
+    client = end(role=Role.CLIENT, session="client")
+    client.receive(stock(msg_type="execute_reply"))
+    refused(client, stock(msg_type="execute_request"), ContentError)
