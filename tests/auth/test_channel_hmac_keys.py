@@ -155,3 +155,11 @@ def test_an_invitation_is_what_its_file_says() -> None:
 def test_named_rights_and_no_others() -> None:
     assert parse_rights("execute") == 2
     assert parse_rights(" Observe,INPUT") == 9
+
+
+@pytest.mark.parametrize("rights", [0, 256, -1])
+def test_rights_that_no_invitation_has(rights: int) -> None:
+    with pytest.raises(ConfigError):
+        Master(KEY).invite("alice", rights)
+    with pytest.raises(ConfigError):
+        invited("alice", rights, PSK)
