@@ -234,7 +234,7 @@ def test_what_follows_an_answer_is_due_at_once(member: Member) -> None:
     member.bind(plea)
     assert member.client.wait(0.0) == 0.0
     assert len(member.pleas()) == 3
-    assert member.client.due(9.99)
+    assert member.client.due(9.7)
     assert member.client.due(10.0) == ()
 
 

@@ -339,6 +339,7 @@ def test_limits_of_frames() -> None:
     ):
         with pytest.raises(FramingError):
             end.receive(frames)
+    assert end.tally.rejected == {"framing": 2}
 
 
 def test_max_age_needs_a_clock_and_takes_the_last_second() -> None:
