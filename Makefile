@@ -36,7 +36,7 @@ bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
 notebooks: $(FOR_TEST) ## run the notebooks
 	$(PYTEST) tests/notebooks
 
-mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? half an hour
+mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? over half an hour
 	@$(install) -e '.[mutation]'
 	nice -n 19 $(BIN)/python -m mutmut run
 	$(BIN)/python benchmarks/mutants.py
