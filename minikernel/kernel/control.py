@@ -63,7 +63,7 @@ class Question:
 
         On the stock wire, jupyter_client's `input()` names no parent; JupyterLab does.
         """
-        if self.answered.is_set():
+        if self.answered.is_set() or message.header.msg_type != "input_reply":
             return False
         named = message.parent_header.get("msg_id")
         if message.peer.session is None:
