@@ -121,7 +121,7 @@ class ClientChannelHmac:
     def is_ready(self, channel: Channel) -> bool:  # noqa: ARG002 - all channels at once
         """Whether a session is bound, and no handshake is under way."""
         bound = self._step is Step.NOTHING or (self._step is Step.WELCOME and self._routed)
-        return self._end.session is not None and bound
+        return self._end.session is not None and bound and self.refusal is None
 
     @property
     def settled(self) -> bool:
