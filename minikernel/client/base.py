@@ -219,7 +219,7 @@ class VerifyingClient(KernelClient):
             for name in joining.under_way:
                 self._opened(name).receiver.has_message()  # takes what belongs to the handshake
         for channel, frames in self.verifier.due(now):
-            self._opened(channel).receiver.put(frames)
+            self._opened(channel).receiver.offer(frames)
 
     def _is_silent(self, now: float) -> bool:
         """Whether heartbeats have been sent for long, and none came back."""
