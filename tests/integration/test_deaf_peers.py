@@ -89,3 +89,17 @@ def test_a_client_whose_heartbeat_is_deaf_can_be_closed(
         client.close()
 
     within(use)
+
+
+def test_a_request_for_which_there_is_no_room_ends_in_time(
+    start_kernel: Callable[..., KernelProcess], password_port: int, tmp_path: Path
+) -> None:
+    kernel = start_kernel()
+    path = tmp_path / "deaf.json"
+    connection.write(path, {**kernel.info, "shell_port": password_port})
+
+    def run() -> None:
+        with minikernel.connect(path) as client, pytest.raises(TimeoutError):
+            client.run("pass", timeout=1)
+
+    within(run)
