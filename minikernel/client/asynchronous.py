@@ -167,7 +167,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         if (room := self._room(deadline)) is not None:
             await self._converse(room, channels, {})
         self.iopub_channel.receiver.discard()
-        msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
+        with self.shell_channel.receiver.sending_until(deadline):
+            msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
         exchange = self._shell_exchange(msg_id, deadline)
         await self._converse(exchange, channels, handlers)
         return exchange

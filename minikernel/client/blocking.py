@@ -195,7 +195,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
                 channel: partial(_guarded, forwarding, handler)
                 for channel, handler in handlers.items()
             }
-            msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
+            with self.shell_channel.receiver.sending_until(deadline):
+                msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
             exchange = self._shell_exchange(msg_id, deadline)
             self._converse(exchange, channels, guarded)
         return exchange

@@ -20,7 +20,7 @@ from minikernel.errors import RemoteProtocolError
 from minikernel.transport.sockets import receive_nowait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyter_client.session import Session
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Plain numbers: pyzmq is slow with its enums.
 EVENTS, POLLIN, POLLOUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
-SNDMORE = int(zmq.SNDMORE)
+SNDMORE, NOBLOCK = int(zmq.SNDMORE), int(zmq.NOBLOCK)
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
@@ -56,6 +56,7 @@ class Receiver:
     def __init__(self, socket: zmq.Socket[bytes], link: Link) -> None:
         self._raw = socket
         self._link = link
+        self._send_until: float | None = None
         self.ahead: deque[Msg] = deque()  # looked at, and not yet taken
         self.monitor = None if link.context is None else _monitor(socket, link.context)
 
@@ -112,11 +113,38 @@ class Receiver:
             self.put(frames)
 
     def put(self, frames: list[bytes]) -> None:
-        """Send frames as they are; waits where the queue is full."""
-        *first, last = frames
-        for frame in first:
+        """Send frames as they are; waits where the queue is full.
+
+        Raises:
+            TimeoutError: for longer than `sending_until` allows.
+        """
+        first, *more = frames
+        while not self._begin(first):
+            try:
+                left = milliseconds_to(self._send_until)
+            except Empty:
+                raise TimeoutError("the kernel takes no requests") from None
+            self._raw.poll(left, POLLOUT)
+        for frame in more[:-1]:
             self._raw.send(frame, SNDMORE)
-        self._raw.send(last)
+        self._raw.send(more[-1])
+
+    def _begin(self, frame: bytes) -> bool:
+        """Send the first frame, if there is room; what follows it always finds some."""
+        try:
+            self._raw.send(frame, SNDMORE | NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def sending_until(self, deadline: float | None) -> Iterator[None]:
+        """What is sent meanwhile waits no longer: a connection may go after `can_send`."""
+        self._send_until = deadline
+        try:
+            yield
+        finally:
+            self._send_until = None
 
     def patience(self, deadline: float | None) -> int | None:
         """Milliseconds that a poll may take; the handshake is seen to. Raises queue.Empty."""

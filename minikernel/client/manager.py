@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NAME = "minikernel"
 ORDER_TIMEOUT = 5.0  # seconds
+SEND_TIMEOUT = 1000  # ms
 
 
 class MiniKernelManager(KernelManager):
@@ -121,22 +122,18 @@ class MiniKernelManager(KernelManager):
     def _connect_control_socket(self) -> None:
         if is_stock(self.scheme):
             super()._connect_control_socket()
+            self._control_socket.sndtimeo = SEND_TIMEOUT  # a kernel may encrypt otherwise
 
     async def _async_request_shutdown(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
         if not is_stock(self.scheme):
             await self._order("shutdown_request", {"restart": restart})
             if self.provisioner is not None:
                 await self.provisioner.shutdown_requested(restart=restart)
-        elif self._can_send():
-            await super()._async_request_shutdown(restart)
+        else:
+            with contextlib.suppress(zmq.Again):
+                await super()._async_request_shutdown(restart)
 
     request_shutdown = run_sync(_async_request_shutdown)
-
-    def _can_send(self) -> bool:
-        """Whether a request would not wait for good: a kernel may encrypt otherwise."""
-        self._connect_control_socket()
-        events: Any = self._control_socket.get(zmq.EVENTS) if self._control_socket else 0
-        return bool(events & zmq.POLLOUT)
 
     async def _async_interrupt_kernel(self) -> None:
         spec = self.kernel_spec

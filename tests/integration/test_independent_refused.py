@@ -195,7 +195,7 @@ SIGNED: dict[str, Change] = {
     "the tag's first bit": lambda f: [f[0], f[1][:24] + flip(f[1][24:], 0), *f[2:]],
     "the tag's last bit": lambda f: [f[0], f[1][:24] + flip(f[1][24:], -1), *f[2:]],
     "a tag of zeros": lambda f: [f[0], f[1][:24] + bytes(32), *f[2:]],
-    "a counter that was not signed": lambda f: [f[0], flip(f[1], 22), *f[2:]],
+    "a counter that was not signed": lambda f: [f[0], flip(f[1], 19), *f[2:]],
     "the header": lambda f: [*f[:2], f[2].replace(b"independent", b"dependentin"), *f[3:]],
     "a space in the header": lambda f: [*f[:2], f[2] + b" ", *f[3:]],
     "the parent": lambda f: [*f[:3], b'{"a": 1}', *f[4:]],
