@@ -253,7 +253,8 @@ class HeartbeatChannel(HBChannel):
     """
 
     beats = 0
-    pings = 0  # authenticated ones that were sent
+    pings = 0  # that were sent
+    interval = PING_INTERVAL
     rejected = 0
     heard = 0.0  # when the last authenticated pong came; seconds, monotonic
     scheme: ClientChannelHmac | None = None
@@ -270,13 +271,12 @@ class HeartbeatChannel(HBChannel):
             return
         self._create_socket()
         self._running = self._beating = True
-        number = 0
         while self._running:
             if self._pause:
                 self._exit.wait(self.time_to_dead)
                 continue
-            number += 1
-            self._beating = self._ping(b"ping %d" % number)
+            self.pings += 1
+            self._beating = self._ping(b"ping %d" % self.pings)
             if self._beating:
                 self.beats += 1
             elif self._running:
@@ -292,7 +292,7 @@ class HeartbeatChannel(HBChannel):
             if ping is not None:
                 self.pings += 1
                 self.socket.send_multipart([b"", ping])
-            self._exit.wait(PING_INTERVAL if ping is not None else self.time_to_dead / 10)
+            self._exit.wait(self.interval if ping is not None else self.time_to_dead / 10)
             while (frames := receive_nowait(self.socket)) is not None:
                 self._take_pong(scheme, frames[-1])
             if ping is not None:
