@@ -37,11 +37,12 @@ class ReadHeartbeats(Attack):
         """See `steps`."""
         start = len(stage.middle.tape)
         channel = _beating(stage)
+        beats = channel.beats
         passed = _heartbeats(stage.middle.tape[start:], Role.KERNEL)
         numbers = set().union(*(_numbers(p.frames[-1]) for p in passed))
         return judged(
-            len(numbers) >= channel.beats > 0,
-            f"numbers read: {sorted(numbers)}; the victim counted {channel.beats} beats",
+            len(numbers) >= beats,
+            f"numbers read: {sorted(numbers)}; the victim counted {beats} beats",
         )
 
 
