@@ -5,6 +5,7 @@ What does not verify neither reaches the caller nor ends a wait: a timeout is a 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -290,13 +291,19 @@ class HeartbeatChannel(HBChannel):
             answered = self.beats
             ping = None if self._pause else scheme.ping()
             if ping is not None:
-                self.pings += 1
-                self.socket.send_multipart([b"", ping])
+                self._send_ping(ping)
             self._exit.wait(self.interval if ping is not None else self.time_to_dead / 10)
             while (frames := receive_nowait(self.socket)) is not None:
                 self._take_pong(scheme, frames[-1])
             if ping is not None:
                 self._beating = self.beats > answered
+
+    def _send_ping(self, ping: bytes) -> None:
+        self.pings += 1
+        try:
+            self.socket.send_multipart([b"", ping], zmq.NOBLOCK)
+        except zmq.Again:  # libzmq gave the connection up: what came by it could not be decrypted
+            self._create_socket(zmq.DEALER)
 
     def _take_pong(self, scheme: ClientChannelHmac, frame: bytes) -> None:
         try:
@@ -318,6 +325,7 @@ class HeartbeatChannel(HBChannel):
         self.socket.connect(self.address)
 
     def _ping(self, payload: bytes) -> bool:
-        self.socket.send(payload)
+        with contextlib.suppress(zmq.Again):  # likewise: no echo will come
+            self.socket.send(payload, zmq.NOBLOCK)
         self._exit.wait(self.time_to_dead)
         return bool(self.socket.poll(0)) and self.socket.recv() == payload
