@@ -287,7 +287,8 @@ class HeartbeatChannel(HBChannel):
     """
 
     beats = 0
-    pings = 0  # authenticated ones that were sent
+    pings = 0  # that were sent
+    interval = PING_INTERVAL
     rejected = 0
     heard = 0.0  # when the last authenticated pong came; seconds, monotonic
     scheme: ClientChannelHmac | None = None
@@ -304,13 +305,12 @@ class HeartbeatChannel(HBChannel):
             return
         self._create_socket()
         self._running = self._beating = True
-        number = 0
         while self._running:
             if self._pause:
                 self._exit.wait(self.time_to_dead)
                 continue
-            number += 1
-            self._beating = self._ping(b"ping %d" % number)
+            self.pings += 1
+            self._beating = self._ping(b"ping %d" % self.pings)
             if self._beating:
                 self.beats += 1
             elif self._running:
@@ -324,20 +324,19 @@ class HeartbeatChannel(HBChannel):
             answered = self.beats
             ping = None if self._pause else scheme.ping()
             if ping is not None:
-                self.pings += 1
-                self._offer([b"", ping])
-            self._exit.wait(PING_INTERVAL if ping is not None else self.time_to_dead / 10)
+                self._send_ping(ping)
+            self._exit.wait(self.interval if ping is not None else self.time_to_dead / 10)
             while (frames := receive_nowait(self.socket)) is not None:
                 self._take_pong(scheme, frames[-1])
             if ping is not None:
                 self._beating = self.beats > answered
 
-    def _offer(self, frames: list[bytes]) -> None:
-        """Send, but never wait: a connection to who speaks otherwise is gone for good."""
-        if not self.socket.poll(0, POLLOUT):
+    def _send_ping(self, ping: bytes) -> None:
+        self.pings += 1
+        try:
+            self.socket.send_multipart([b"", ping], zmq.NOBLOCK)
+        except zmq.Again:  # libzmq gave the connection up: what came by it could not be decrypted
             self._create_socket(zmq.DEALER)
-        with contextlib.suppress(zmq.Again):
-            self.socket.send_multipart(frames, zmq.NOBLOCK)
 
     def _take_pong(self, scheme: ClientChannelHmac, frame: bytes) -> None:
         try:
@@ -359,6 +358,7 @@ class HeartbeatChannel(HBChannel):
         self.socket.connect(self.address)
 
     def _ping(self, payload: bytes) -> bool:
-        self.socket.send(payload)
+        with contextlib.suppress(zmq.Again):  # likewise: no echo will come
+            self.socket.send(payload, zmq.NOBLOCK)
         self._exit.wait(self.time_to_dead)
         return bool(self.socket.poll(0)) and self.socket.recv() == payload

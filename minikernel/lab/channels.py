@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from minikernel.lab.attacks import (
     changing,
     forging,
-    handshakes,
+    heartbeats,
     insiders,
     ordering,
     reading,
@@ -43,6 +43,7 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("shell", "to client"): {
         "origin": forging.ForgeReply,
         "integrity": forging.ForgeReply,
+        "order": ordering.SwapReplies,
         "freshness": replaying.ReplayAReply,
         "once": replaying.ReplayAReply,
         "secrecy": reading.ReadRequests,
@@ -58,6 +59,7 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("control", "to client"): {
         "origin": forging.ForgeAControlReply,
         "integrity": forging.ForgeAControlReply,
+        "order": ordering.SwapControlReplies,
         "freshness": replaying.ReplayAControlReply,
         "once": replaying.ReplayAControlReply,
         "secrecy": reading.ReadControl,
@@ -65,6 +67,7 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("stdin", "to kernel"): {
         "origin": routing.AnswerFromAnotherConnection,
         "integrity": changing.ChangeAnAnswer,
+        "order": ordering.DropAnAnswer,
         "freshness": routing.AnswerALaterQuestion,
         "once": replaying.ReplayAnAnswer,
         "secrecy": reading.ReadAnswers,
@@ -72,6 +75,7 @@ BACKED: dict[tuple[str, str], Proofs] = {
     ("stdin", "to client"): {
         "origin": forging.ForgeQuestion,
         "integrity": forging.ForgeQuestion,
+        "order": ordering.DropAQuestion,
         "freshness": replaying.ReplayAQuestion,
         "once": replaying.ReplayAQuestion,
         "secrecy": reading.ReadAnswers,
@@ -85,8 +89,12 @@ BACKED: dict[tuple[str, str], Proofs] = {
         "secrecy": reading.ReadIopub,
     },
     ("heartbeat", "both ways"): {
-        "origin": handshakes.FakeHeartbeat,
-        "freshness": handshakes.FakeHeartbeat,
+        "origin": heartbeats.FakeHeartbeat,
+        "integrity": heartbeats.ChangeAHeartbeat,
+        "order": heartbeats.DropHeartbeats,
+        "freshness": heartbeats.FakeHeartbeat,
+        "once": heartbeats.ReplayAHeartbeat,
+        "secrecy": heartbeats.ReadHeartbeats,
     },
 }
 """(channel, direction) -> property -> the attack that fails where it can be proved."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minikernel.lab.attacks import changing, handshakes, insiders, ordering, routing
+from minikernel.lab.attacks import changing, handshakes, heartbeats, insiders, ordering, routing
 from minikernel.lab.reasons import (
     ABSENT,
     ALL_COVERED,
     CIPHERTEXT,
     CLEAR,
+    CLEARTEXT,
     MARKED,
     NO_ORDER,
     NO_ROUTE,
@@ -84,6 +85,26 @@ ROWS: dict[type[Attack], Row] = {
     ordering.SwapRequests: (
         ("NKOBG", THROUGH, NO_ORDER),
         ("C", STOPPED, "after the second counter the first is refused; its sender gets no reply"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    ordering.SwapReplies: (
+        ("NKOBG", THROUGH, NO_ORDER),
+        ("C", NOTICED, "after the second counter the first is refused; the ledger shows the gap"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    ordering.SwapControlReplies: (
+        ("NKOBG", THROUGH, NO_ORDER),
+        ("C", NOTICED, "after the second counter the first is refused; the ledger shows the gap"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    ordering.DropAnAnswer: (
+        ("NKOBG", THROUGH, "the cell waits on, as for one who does not answer; " + NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    ordering.DropAQuestion: (
+        ("NKOBG", THROUGH, "the cell looks as if it worked on; " + NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap in the client's ledger"),
         ("V", STOPPED, CIPHERTEXT),
     ),
     ordering.DropARequest: (
@@ -207,9 +228,28 @@ ROWS: dict[type[Attack], Row] = {
         ("O", STOPPED, "challenges wait in a bounded table, and nobody waits for a stranger's"),
         ("CV", STOPPED, "a HELLO is checked before anything is kept; the rest is bounded"),
     ),
-    handshakes.FakeHeartbeat: (
+    heartbeats.ReadHeartbeats: (
+        ("NKOBGC", THROUGH, CLEARTEXT),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    heartbeats.FakeHeartbeat: (
         ("NKOBG", THROUGH, "the heartbeat is an echo, and an echo needs no key"),
         ("C", STOPPED, "PONG has a tag, and answers a PING that is outstanding"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    heartbeats.ChangeAHeartbeat: (
+        ("NKOBG", THROUGH, "the kernel returns whatever comes; who changed it can change it back"),
+        ("C", STOPPED, "the kernel does not answer a PING whose tag is wrong"),
+        ("V", STOPPED, "the middle holds no CURVE key: what it changes is no message any more"),
+    ),
+    heartbeats.DropHeartbeats: (
+        ("NKOBG", THROUGH, "the kernel counts no heartbeats, and an echo looks like its answer"),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells; no PONG came"),
+        ("V", STOPPED, CIPHERTEXT),
+    ),
+    heartbeats.ReplayAHeartbeat: (
+        ("NKOBG", THROUGH, "our client looks for the number in the echo, which nothing covers"),
+        ("C", STOPPED, "a PONG answers one PING, by a counter that its tag covers"),
         ("V", STOPPED, CIPHERTEXT),
     ),
 }

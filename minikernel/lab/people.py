@@ -14,9 +14,10 @@ from minikernel.errors import MinikernelError
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from concurrent.futures import Future
 
+    from minikernel.client.channels import HeartbeatChannel
     from minikernel.client.result import Result
 
 PATIENCE = 20.0  # seconds until an attack is given up as broken
@@ -85,16 +86,21 @@ class Person:
         buffers: tuple[bytes, ...] = (),
         parent: dict[str, Any] | None = None,
         **header: str,
-    ) -> None:
-        """Send one message, and wait for nothing; what its header says can be a lie."""
+    ) -> str:
+        """Send one message, and wait for nothing; what its header says can be a lie.
 
-        def send() -> None:
+        Returns:
+            The msg_id.
+        """
+
+        def send() -> str:
             msg = self.client.session.msg(kind, content, parent=parent)
             msg["header"].update(header)
             msg["buffers"] = list(buffers)
             getattr(self.client, f"{channel.value}_channel").send(msg)
+            return str(msg["header"]["msg_id"])
 
-        self._thread.submit(send).result()
+        return self._thread.submit(send).result()
 
     def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: Any) -> None:  # noqa: ANN401 - JSON
         """Send a cell, and wait for nothing."""
@@ -104,6 +110,31 @@ class Person:
     def do(self, act: Callable[[MiniKernelClient], Any]) -> Any:  # noqa: ANN401 - act's
         """Do something else with the client."""
         return self._thread.submit(act, self.client).result()
+
+    def next_reply(self, channel: Channel, asked: Collection[str]) -> str:
+        """Which of these requests the next reply to one of them answers, by their msg_id."""
+
+        def wait(client: MiniKernelClient) -> str:
+            take = client.get_control_msg if channel is Channel.CONTROL else client.get_shell_msg
+            while (parent := take(timeout=PATIENCE)["parent_header"].get("msg_id")) not in asked:
+                pass
+            return str(parent)
+
+        return str(self.do(wait))
+
+    def hurry(self, seconds: float) -> HeartbeatChannel:
+        """Begin the heartbeat anew, with so many seconds between two pings."""
+
+        def begin(client: MiniKernelClient) -> HeartbeatChannel:
+            client.hb_channel.stop()
+            client._hb_channel = None  # noqa: SLF001 - jupyter_client's; it starts only once
+            channel: HeartbeatChannel = client.hb_channel
+            channel.interval = channel.time_to_dead = seconds
+            channel.start()
+            return channel
+
+        begun: HeartbeatChannel = self.do(begin)
+        return begun
 
     def watch_until_a_cell_ends(self) -> str:
         """All that is printed on iopub, whoever's it is, until a cell of one's own has ended."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from minikernel.lab.channels import Statement
     from minikernel.lab.columns import Column
+    from minikernel.lab.evidence import Attack
 
 ROW = "{:<9} {:<9} " + "{:<9} " * len(PROPERTIES)
 
@@ -22,15 +23,11 @@ def text() -> str:
     for column in COLUMNS:
         lines += [column.name, _row("channel", "direction", *PROPERTIES)]
         for (channel, direction), backing in BACKED.items():
-            cells = (_cell(column, backing.get(name)) for name in PROPERTIES)
+            cells = (_cell(column, backing[name]) for name in PROPERTIES)
             lines.append(_row(channel, direction, *cells))
         lines.append("")
     lines += [f"{name:<10} {meaning}" for name, meaning in PROPERTIES.items()]
-    lines += [
-        "",
-        "yes: the attack on it fails; no: it succeeds; blank: the lab has no attack on it",
-        "",
-    ]
+    lines += ["", "yes: the attack on it fails, or what it lost is told; no: it succeeds", ""]
     for (channel, direction), backing in BACKED.items():
         lines.append(f"{channel} {direction}")
         lines += [f"  {name:<10} {attack.title()}" for name, attack in backing.items()]
@@ -41,18 +38,17 @@ def _row(*cells: str) -> str:
     return ROW.format(*cells).rstrip()
 
 
-def _cell(column: Column, attack: object) -> str:
-    if attack is None:
-        return ""
-    return "yes" if can_prove(column, attack) else "no"  # type: ignore[arg-type] # from the table
+def _cell(column: Column, attack: type[Attack]) -> str:
+    return "yes" if can_prove(column, attack) else "no"
 
 
 INTRODUCTION = """\
 # Who can prove what to whom, on each channel
 
 A cell says whether the receiver can tell, and names the attack of [attacks.md](attacks.md) that
-fails if it can and succeeds if it can't; empty: the lab has no attack on it. This page is written
-by `make docs-lab`; `minikernel lab --channels` shows the same in a terminal.
+fails if it can and succeeds if it can't. It counts as failed, too, if its victim is told that
+something is missing: a receiver can't have more than that. This page is written by `make docs-lab`;
+`minikernel lab --channels` shows the same in a terminal.
 
 | property | meaning |
 |---|---|"""
@@ -92,8 +88,6 @@ def _table(column: Column) -> Iterator[str]:
     for (channel, direction), backing in BACKED.items():
         cells = (
             f"[{_cell(column, backing[name])}](attacks.md#{backing[name].title()})"
-            if name in backing
-            else ""
             for name in PROPERTIES
         )
         yield f"| {channel} | {direction} | " + " | ".join(cells) + " |"

@@ -14,7 +14,8 @@ import pytest
 
 import minikernel
 from minikernel.auth.scheme import Fate
-from minikernel.client import base, channels
+from minikernel.client import base
+from minikernel.client.channels import HeartbeatChannel
 from minikernel.transport import connection
 
 if TYPE_CHECKING:
@@ -507,7 +508,7 @@ def test_a_cell_that_holds_the_gil_loses_nothing(
 ) -> None:
     assert proxy
     monkeypatch.setattr(base, "SILENCE", 0.5)
-    monkeypatch.setattr(channels, "PING_INTERVAL", 0.05)
+    monkeypatch.setattr(HeartbeatChannel, "interval", 0.05)
     with minikernel.connect(tmp_path / "kernel.json", scheme=SCHEME, timeout=PATIENCE) as client:
         client.run("ran = []", timeout=PATIENCE)
         seen = Handshakes(client, WELCOME, lambda: None)

@@ -82,7 +82,7 @@ def test_the_table_of_channels_is_backed_by_attacks() -> None:
         "heartbeat",
     }
     for backing in BACKED.values():
-        assert set(backing) <= set(PROPERTIES)
+        assert set(backing) == set(PROPERTIES)
         assert all(attack in ATTACKS for attack in backing.values())
 
 

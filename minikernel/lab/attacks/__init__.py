@@ -8,6 +8,7 @@ from minikernel.lab.attacks import (
     changing,
     forging,
     handshakes,
+    heartbeats,
     insiders,
     ordering,
     reading,
@@ -56,8 +57,12 @@ ATTACKS: tuple[type[Attack], ...] = (
     changing.ChangeOutput,
     changing.ChangeAnAnswer,
     ordering.SwapRequests,
+    ordering.SwapReplies,
+    ordering.SwapControlReplies,
     ordering.DropARequest,
     ordering.DropAControlRequest,
+    ordering.DropAnAnswer,
+    ordering.DropAQuestion,
     ordering.DropOutput,
     ordering.DeliverOnControl,
     ordering.HoldUntilGivenUp,
@@ -76,7 +81,11 @@ ATTACKS: tuple[type[Attack], ...] = (
     insiders.MiddleWithTheMasterKey,
     handshakes.RelayAHandshake,
     handshakes.HandshakeFlood,
-    handshakes.FakeHeartbeat,
+    heartbeats.ReadHeartbeats,
+    heartbeats.FakeHeartbeat,
+    heartbeats.ChangeAHeartbeat,
+    heartbeats.DropHeartbeats,
+    heartbeats.ReplayAHeartbeat,
 )
 """All attacks."""
 

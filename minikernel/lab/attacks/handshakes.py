@@ -1,4 +1,4 @@
-"""Attacks on handshakes, and on the heartbeat."""
+"""Attacks on handshakes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 from minikernel.errors import MinikernelError
 from minikernel.lab.attackers import is_greeting
 from minikernel.lab.attacks.forging import execute_request
-from minikernel.lab.evidence import Attack, Evidence, OnHandshakes, judged
+from minikernel.lab.evidence import Evidence, OnHandshakes, judged
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 FLOOD = 5000
-BEATS = 8.0  # seconds in which a heartbeat that works must have come
 
 
 class RelayAHandshake(OnHandshakes):
@@ -69,38 +67,3 @@ class HandshakeFlood(OnHandshakes):
         except (TimeoutError, MinikernelError) as problem:
             return judged(True, f"somebody was kept out: {problem}")
         return judged(False, "the victim and a newcomer got their answers")
-
-
-class FakeHeartbeat(Attack):
-    """Fake the heartbeat of a kernel that has ended."""
-
-    steps = (
-        "end the kernel",
-        "return each of the victim's heartbeats as it came",
-    )
-    wire = ("victim -> middle   '' ping", "middle -> victim   '' ping")
-
-    def act(self, stage: Stage) -> Evidence:
-        """See `steps`."""
-        stage.middle.rule = _echo
-        stage.kill()
-        stage.victim.do(lambda client: client.hb_channel.unpause())
-        start, known = len(stage.middle.tape), beats(stage)
-        believed = stage.wait_until(lambda: beats(stage) > known + 1, BEATS)
-        sent = sum(p.channel is Channel.HEARTBEAT for p in stage.middle.tape[start:])
-        return judged(
-            believed,
-            f"the victim counted {beats(stage) - known} beats of a dead kernel, {sent} were faked",
-        )
-
-
-def beats(stage: Stage) -> int:
-    """Heartbeats that the victim took for answered since it connected."""
-    return int(stage.victim.client.ledger["heartbeat"].beats or 0)
-
-
-def _echo(passing: Passing) -> tuple[Passing, ...]:
-    if passing.channel is Channel.HEARTBEAT and passing.to is Role.KERNEL:
-        front = passing._replace(to=Role.CLIENT)
-        return (front,)
-    return (passing,)

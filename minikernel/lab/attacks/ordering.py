@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from minikernel.lab.attackers import msg_type
-from minikernel.lab.attacks.rules import Hold, HoldChannel
+from minikernel.lab.attacks.rules import Hold, HoldChannel, on
 from minikernel.lab.evidence import Attack, Evidence, Outcome, judged
+from minikernel.lab.people import PATIENCE
 from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minikernel.lab.stage import Stage
+    from minikernel.transport.passing import Passing
 
 DELAY = 0.3  # seconds
 
@@ -35,6 +39,55 @@ class SwapRequests(Attack):
         stage.middle.inject(*hold.held)
         stage.settle(Channel.SHELL, before + 2)
         return judged(marker.text == "21", f"ran in the order {marker.text!r}")
+
+
+class SwapsReplies(Attack):
+    """Swaps the replies to two requests; see the subclasses."""
+
+    channel: ClassVar[Channel]
+    kind: ClassVar[str]  # of request and reply
+    said: ClassVar[Mapping[str, object]] = {}
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        held: list[Passing] = []
+
+        def swap(passing: Passing) -> list[Passing]:
+            held.append(passing)
+            return held[::-1] if len(held) > 1 else []
+
+        stage.middle.rule = on(f"{self.kind}_reply", swap, times=2)
+        victim = stage.victim
+        asked = [victim.say(self.channel, f"{self.kind}_request", dict(self.said)) for _ in "12"]
+        number = asked.index(victim.next_reply(self.channel, asked)) + 1
+        if number == 1:
+            return judged(False, "the victim was given the first reply first")
+        missing = victim.gaps(self.channel)
+        seen = f"the victim was given the second reply first, and told of {missing} missing"
+        return Evidence(Outcome.NOTICED if missing else Outcome.THROUGH, seen)
+
+
+class SwapReplies(SwapsReplies):
+    """Swap the replies to two requests of the victim's."""
+
+    steps = (
+        "the victim sends two cells; hold back the reply to the first",
+        "deliver the reply to the second, then that to the first",
+    )
+    wire = ("kernel -> victim   second execute_reply, first execute_reply",)
+    channel, kind = Channel.SHELL, "execute"
+    said = {"code": "None", "silent": False, "allow_stdin": False}  # noqa: RUF012 - as declared
+
+
+class SwapControlReplies(SwapsReplies):
+    """Swap the replies to two requests of the victim's on control."""
+
+    steps = (
+        "the victim asks twice for the kernel's ledger; hold back the first reply",
+        "deliver the second reply, then the first",
+    )
+    wire = ("kernel -> victim   second auth_status_reply, first auth_status_reply",)
+    channel, kind = Channel.CONTROL, "auth_status"
 
 
 class DropARequest(Attack):
@@ -87,6 +140,50 @@ class DropOutput(Attack):
         if shown:
             return judged(False, f"shown: {shown.strip()!r}")
         return _missing(stage, Channel.IOPUB, drop, "output is lost")
+
+
+class DropsOnStdin(Attack):
+    """Drops what passes on stdin; see the subclasses."""
+
+    kind: ClassVar[str]
+    dropped: ClassVar[str]
+
+    def act(self, stage: Stage) -> Evidence:
+        """See `steps`."""
+        drop = stage.middle.rule = Hold(self.kind, times=1)
+        cell = stage.victim.start("input('one? ')", on_input=_yes)
+        stage.wait_until(lambda: bool(drop.held) or cell.done(), PATIENCE)
+        if drop.held:
+            stage.warden.do(lambda client: client.interrupt())
+        cell.result()
+        stage.victim.run("input('two? ')", on_input=_yes)
+        return _missing(stage, Channel.STDIN, drop, self.dropped)
+
+
+def _yes(_prompt: str, _password: bool) -> str:  # noqa: FBT001 - on_input's signature
+    return "yes"
+
+
+class DropAnAnswer(DropsOnStdin):
+    """Drop an answer to input(), unnoticed."""
+
+    steps = (
+        "drop the victim's answer to a question; its cell waits, until somebody interrupts it",
+        "the victim answers another question, and looks whether anything is missing",
+    )
+    wire = ("victim -> nobody   <IDS|MSG> signature {input_reply} ...",)
+    kind, dropped = "input_reply", "an answer is lost"
+
+
+class DropAQuestion(DropsOnStdin):
+    """Drop a question of the kernel's, unnoticed."""
+
+    steps = (
+        "drop the kernel's question; the cell waits, until somebody interrupts it",
+        "the victim answers another question, and looks whether anything is missing",
+    )
+    wire = ("kernel -> nobody   <IDS|MSG> signature {input_request} ...",)
+    kind, dropped = "input_request", "a question is lost"
 
 
 def _missing(stage: Stage, channel: Channel, dropped: Hold, what: str) -> Evidence:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOLD = "b'meant for one reader only'.hex()"
 TOLD_TEXT = b"meant for one reader only".hex()
-CONNECTED = 0.2  # seconds in which a connection on this machine is made
+CONNECTED = 0.5  # seconds in which a connection on this machine is made
 
 
 class PresentInAnothersConnection(Attack):
