@@ -1,0 +1,149 @@
+"""Small SVG pictures, legible on a light and on a dark page."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Points = Sequence[tuple[float, float]]
+
+WIDTH, LEFT, RIGHT, TOP, LINE = 760, 150, 90, 44, 22
+STYLE = """<style>
+text { font: 12px sans-serif; fill: #24292f }
+.title { font-size: 14px; font-weight: bold }
+.axis { stroke: #8c959f; stroke-width: 1; fill: none }
+@media (prefers-color-scheme: dark) { text { fill: #d1d7e0 } }
+</style>"""
+# Okabe and Ito's colours, which colour-blind readers can tell apart; mid-tones on both pages.
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"),
+    *("#8a7f00", "#7f7f7f", "#9467bd", "#2ca0a0", "#b5651d", "#6b8e23"),
+)
+
+
+def bars(title: str, unit: str, values: Mapping[str, tuple[float, float, float]]) -> str:
+    """One bar a name: (median, least, greatest), the latter two as a line across its end."""
+    top = max(v[0] for v in values.values())
+    scale = (WIDTH - LEFT - RIGHT) / min(max(v[2] for v in values.values()), 1.6 * top)
+    parts = []
+    for i, (name, (middle, least, greatest)) in enumerate(values.items()):
+        y = TOP + i * LINE
+        end, low = LEFT + middle * scale, LEFT + least * scale
+        high = min(LEFT + greatest * scale, WIDTH - RIGHT)
+        parts += [
+            _text(LEFT - 8, y + 13, name, "end"),
+            _bar(LEFT, y + 2, middle * scale, COLOURS[1 if name == "minikernel" else 0]),
+            f'<path class="axis" d="M{low:.1f} {y + 10}H{high:.1f}"/>',
+            _text(max(end, high) + 6, y + 13, f"{middle:,.4g} {unit}"),
+        ]
+    return _picture(title, TOP + len(values) * LINE + 10, parts)
+
+
+def stack(title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    """One bar a row, made of named parts, with a list of all parts below."""
+    scale = (WIDTH - LEFT - RIGHT) / max(sum(row.values()) for row in rows.values())
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    parts = []
+    for i, (label, row) in enumerate(rows.items()):
+        x, y = float(LEFT), TOP + i * 44
+        parts.append(_text(LEFT - 8, y + 20, label, "end"))
+        for name, value in row.items():
+            width = value * scale
+            tip = f"<title>{escape(name)}: {value:.1f} {unit}</title>"
+            parts.append(
+                f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="30"'
+                f' fill="{colour[name]}">{tip}</rect>'
+            )
+            x += width
+        parts.append(_text(x + 6, y + 20, f"{sum(row.values()):,.0f} {unit}"))
+    y = TOP + len(rows) * 44 + 16
+    for i, name in enumerate(names):
+        x, at = 20 + i % 3 * 245, y + i // 3 * 20
+        cells = " + ".join(f"{row[name]:.1f}" for row in rows.values() if name in row)
+        parts.append(f'<rect x="{x}" y="{at - 10}" width="11" height="11" fill="{colour[name]}"/>')
+        parts.append(_text(x + 17, at, f"{name}: {cells} {unit}"))
+    return _picture(title, y + (len(names) + 2) // 3 * 20, parts)
+
+
+def lines(title: str, across: str, up: str, series: Mapping[str, Points], *, log: bool) -> str:
+    """Curves; both axes logarithmic if asked for, else both begin at zero."""
+    height, left, bottom = 330, 70, 280
+    points = [point for curve in series.values() for point in curve]
+    to_x = _scale([p[0] for p in points], left, WIDTH - 200, log=log)
+    to_y = _scale([p[1] for p in points], bottom, TOP, log=log)
+    parts = [f'<path class="axis" d="M{left} {TOP}V{bottom}H{WIDTH - 200}"/>']
+    for value in _ticks([p[0] for p in points], log=log):
+        parts.append(_text(to_x(value), bottom + 16, _short(value), "middle"))
+        parts.append(f'<path class="axis" d="M{to_x(value):.1f} {bottom}v4"/>')
+    for value in _ticks([p[1] for p in points], log=log):
+        parts.append(_text(left - 8, to_y(value) + 4, _short(value), "end"))
+        parts.append(f'<path class="axis" d="M{left} {to_y(value):.1f}h-4"/>')
+    for i, (name, curve) in enumerate(series.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        way = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in curve)
+        parts.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [
+            f'<circle cx="{to_x(x):.1f}" cy="{to_y(y):.1f}" r="2.5" fill="{colour}"/>'
+            for x, y in curve
+        ]
+        at = TOP + 12 + i * 20
+        parts.append(f'<path d="M{WIDTH - 185} {at - 4}h18" stroke="{colour}" stroke-width="3"/>')
+        parts.append(_text(WIDTH - 160, at, name))
+    parts += [
+        _text((left + WIDTH - 200) / 2, bottom + 36, across, "middle"),
+        _text(left - 50, TOP - 8, up),
+    ]
+    return _picture(title, height, parts)
+
+
+def _scale(values: Sequence[float], start: float, end: float, *, log: bool) -> _Scale:
+    low, high = (min(values), max(values)) if log else (0.0, max(values) * 1.05)
+    return _Scale(low, high if high > low else low + 1, start, end, log=log)
+
+
+class _Scale:
+    def __init__(self, low: float, high: float, start: float, end: float, *, log: bool) -> None:
+        self._of = math.log10 if log else float
+        self._low, self._high = self._of(low), self._of(high)
+        self._start, self._end = start, end
+
+    def __call__(self, value: float) -> float:
+        part = (self._of(value) - self._low) / (self._high - self._low)
+        return self._start + part * (self._end - self._start)
+
+
+def _ticks(values: Sequence[float], *, log: bool) -> list[float]:
+    if log:
+        powers = range(math.ceil(math.log10(min(values))), math.floor(math.log10(max(values))) + 1)
+        return [10.0**power for power in powers]
+    step = 10 ** math.floor(math.log10(max(values)))
+    step = next(s for s in (step / 5, step / 2, step, 2 * step) if max(values) / s <= 6)
+    return [i * step for i in range(int(max(values) * 1.05 / step) + 1)]
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _bar(x: float, y: float, width: float, colour: str) -> str:
+    at = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{LINE - 6}"'
+    return f'<rect {at} fill="{colour}"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _picture(title: str, height: float, parts: Sequence[str]) -> str:
+    box = f'viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}"'
+    top = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>'
+    name = f'<text class="title" x="20" y="22">{escape(title)}</text>'
+    return "\n".join((top, STYLE, name, *parts, "</svg>\n"))
