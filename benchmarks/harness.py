@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     Row = Sequence[object]
 
+# An installed package has its bytecode, and the other kernels have theirs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 HERE = Path(__file__).parent
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 FLOOR = [sys.executable, str(HERE / "floor.py"), "{connection_file}"]

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 class Scale(NamedTuple):
     """How much is measured."""
 
-    starts: int = 7
-    turns: int = 15
+    starts: int = 6
+    turns: int = 12
     batch: int = 50
-    pipelined: int = 2000
+    pipelined: int = 1000
     pipelines: int = 3
     outputs: int = 3
     lines: int = 100_000

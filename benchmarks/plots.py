@@ -43,40 +43,33 @@ def bars(title: str, unit: str, values: Mapping[str, tuple[float, float, float]]
     return _picture(title, TOP + len(values) * LINE + 10, parts)
 
 
-def stack(title: str, unit: str, rows: Mapping[str, Mapping[str, float]]) -> str:
-    """One bar a row, made of named parts, with a list of all parts below."""
-    scale = (WIDTH - LEFT - RIGHT) / max(sum(row.values()) for row in rows.values())
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    parts = []
-    for i, (label, row) in enumerate(rows.items()):
-        x, y = float(LEFT), TOP + i * 44
-        parts.append(_text(LEFT - 8, y + 20, label, "end"))
-        for name, value in row.items():
-            width = value * scale
-            tip = f"<title>{escape(name)}: {value:.1f} {unit}</title>"
-            parts.append(
-                f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="30"'
-                f' fill="{colour[name]}">{tip}</rect>'
-            )
-            x += width
-        parts.append(_text(x + 6, y + 20, f"{sum(row.values()):,.0f} {unit}"))
-    y = TOP + len(rows) * 44 + 16
-    for i, name in enumerate(names):
-        x, at = 20 + i % 3 * 245, y + i // 3 * 20
-        cells = " + ".join(f"{row[name]:.1f}" for row in rows.values() if name in row)
-        parts.append(f'<rect x="{x}" y="{at - 10}" width="11" height="11" fill="{colour[name]}"/>')
-        parts.append(_text(x + 17, at, f"{name}: {cells} {unit}"))
-    return _picture(title, y + (len(names) + 2) // 3 * 20, parts)
+def stack(title: str, unit: str, values: Mapping[str, float]) -> str:
+    """One bar made of named parts, with a list of them below, the longest first."""
+    scale = (WIDTH - 40 - RIGHT) / sum(values.values())
+    colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(values)}
+    parts, x = [], 20.0
+    for name, value in values.items():
+        tip = f"<title>{escape(name)}: {value:.1f} {unit}</title>"
+        at = f'x="{x:.1f}" y="{TOP}" width="{value * scale:.1f}" height="34"'
+        parts.append(f'<rect {at} fill="{colour[name]}">{tip}</rect>')
+        x += value * scale
+    parts.append(_text(x + 6, TOP + 22, f"{sum(values.values()):,.0f} {unit}"))
+    half = (len(values) + 1) // 2
+    for i, name in enumerate(sorted(values, key=lambda name: -values[name])):
+        x, y = 20 + i // half * 370, TOP + 62 + i % half * 20
+        at = f'x="{x}" y="{y - 10}" width="11" height="11"'
+        parts.append(f'<rect {at} fill="{colour[name]}"/>')
+        parts.append(_text(x + 17, y, f"{values[name]:.1f} {unit}  {name}"))
+    return _picture(title, TOP + 62 + half * 20, parts)
 
 
 def lines(title: str, across: str, up: str, series: Mapping[str, Points], *, log: bool) -> str:
     """Curves; both axes logarithmic if asked for, else both begin at zero."""
     height, left, bottom = 330, 70, 280
     points = [point for curve in series.values() for point in curve]
-    to_x = _scale([p[0] for p in points], left, WIDTH - 200, log=log)
+    to_x = _scale([p[0] for p in points], left, WIDTH - 220, log=log)
     to_y = _scale([p[1] for p in points], bottom, TOP, log=log)
-    parts = [f'<path class="axis" d="M{left} {TOP}V{bottom}H{WIDTH - 200}"/>']
+    parts = [f'<path class="axis" d="M{left} {TOP}V{bottom}H{WIDTH - 220}"/>']
     for value in _ticks([p[0] for p in points], log=log):
         parts.append(_text(to_x(value), bottom + 16, _short(value), "middle"))
         parts.append(f'<path class="axis" d="M{to_x(value):.1f} {bottom}v4"/>')
@@ -92,10 +85,10 @@ def lines(title: str, across: str, up: str, series: Mapping[str, Points], *, log
             for x, y in curve
         ]
         at = TOP + 12 + i * 20
-        parts.append(f'<path d="M{WIDTH - 185} {at - 4}h18" stroke="{colour}" stroke-width="3"/>')
-        parts.append(_text(WIDTH - 160, at, name))
+        parts.append(f'<path d="M{WIDTH - 205} {at - 4}h18" stroke="{colour}" stroke-width="3"/>')
+        parts.append(_text(WIDTH - 180, at, name))
     parts += [
-        _text((left + WIDTH - 200) / 2, bottom + 36, across, "middle"),
+        _text((left + WIDTH - 220) / 2, bottom + 36, across, "middle"),
         _text(left - 50, TOP - 8, up),
     ]
     return _picture(title, height, parts)
