@@ -54,7 +54,7 @@ def turns(size: int) -> int:
 def buffers(report: Report, sizes: tuple[int, ...]) -> None:
     ways = {
         "jupyter-hmac, bare": bare,
-        "jupyter-hmac, buffers signed": guarded,
+        "with buffers signed": guarded,
         "channel-hmac": ours,
     }
     curves: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}

@@ -117,7 +117,21 @@ TARGETS = (
     Target("growth over 100,000 cells, MB", 3, single("steady", "grown", "MB")),
     *floods(),
 )
-WHY: dict[str, str] = {}
+STAGES = "see the stages below: no single one of them stands out, "
+WHY = {
+    "round trip, ratio to the floor": STAGES + "compiling, signing, encoding and sending are half",
+    f"start, ratio to {RAW}": "Python, zmq and msgspec alone take half of it, see the steps below",
+    "pipelined, cells a second": "reply and idle each wake libzmq's thread, see the stages below",
+    "channel-hmac instead of jupyter-hmac: ratio of round trips": (
+        "each message on iopub is hashed and then tagged for each client, and each end of a session"
+        " is locked"
+    ),
+    "`client.run` against `execute_interactive`, ratio": (
+        "the kernel's round trip is in both, and alone more than that part of the other's time"
+    ),
+    "two-frame messages: p50, times that before": "flooder, client and kernel share the cores",
+    "bad signatures, 20 connections: p50, times that before": "likewise",
+}
 
 
 def judged(facts: Facts) -> list[list[str]]:
