@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,18 +41,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that all run")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs", help="directory")
-    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        choices=SCRIPTS,
+        default=SCRIPTS,
+        metavar="NAME",
+        help="measure these, and take the others from the last run",
+    )
     configure_peers(parser)
     options = parser.parse_args()
     began, reports, failed = time.monotonic(), {}, []
-    for name in options.only:
-        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        report = chapter(name, options)
-        if report is None:
-            failed.append(name)
-        else:
+    kept = options.out / "reports" if options.quick else HERE.parent / "artifacts" / "benchmarks"
+    for name in SCRIPTS:
+        report = None
+        if name in options.only:
+            print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+            report = chapter(name, options)
+            failed += [name] if report is None else []
+            print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+        if name not in failed and (report := keep(name, report, kept)) is not None:
             reports[name] = report
-        print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     write(options.out, reports, machine(options.peers), failed)
     print(options.out / "benchmarks.md")
     sys.exit(bool(failed))
@@ -70,8 +80,20 @@ def chapter(name: str, options: argparse.Namespace) -> Report | None:
             print(done.stdout, file=sys.stderr)
             return None
         report = Report(**json.loads(file.read_text()))
-    note = f"`python benchmarks/{name}.py`; load average {before} before, {load()} after."
+    minute = time.strftime("%H:%M UTC", time.gmtime())
+    note = f"`python benchmarks/{name}.py`, {minute}; load average {before} before, {load()} after."
     report.text.insert(0, note)
+    return report
+
+
+def keep(name: str, report: Report | None, directory: Path) -> Report | None:
+    """The report, or if there is none the one of an earlier run."""
+    file = directory / f"{name}.json"
+    if report is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(report)))
+    elif file.exists():
+        report = Report(**json.loads(file.read_text()))
     return report
 
 
