@@ -113,8 +113,9 @@ def peers(environment: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
             found[name] = [str(environment / "bin" / "python"), *argv[1:]]
             continue
         log = environment / f"{package}.log"
-        said = log.read_text().strip().splitlines()[-1:] if log.exists() else []
-        missing[name] = said[0] if said else f"not installed in {environment.name}"
+        lines = log.read_text().splitlines() if log.exists() else []
+        said = [line for line in lines if line.startswith("ERROR")]
+        missing[name] = said[-1] if said else f"not installed in {environment.name}"
     return found, missing
 
 

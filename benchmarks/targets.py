@@ -132,7 +132,8 @@ WHY = {
         "the kernel's part, which no client can shorten, is most of `run`, see the profile"
     ),
     "growth over 100,000 cells, MB": (
-        "it levels off when the replay memory is full, at 65,536 cells; then 8 bytes a cell, in `In`"
+        "it levels off when the replay memory is full, at 65,536 cells; then 8 bytes a cell,"
+        " in `In`"
     ),
     "two-frame messages: p50, times that before": SHARED,
     "bad signatures, 20 connections: p50, times that before": SHARED,
