@@ -8,7 +8,10 @@ FOR_DEMO := $(VENV)/.stamp-demo
 FOR_TEST := $(VENV)/.stamp-test
 INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
-.PHONY: help demo test check-all nightly bench notebooks docs-lab mutants clean
+FOR_BENCH := .venv-peers/.stamp
+PEERS := ipykernel xeus-python ipymini
+
+.PHONY: help demo test check-all nightly bench soak notebooks docs-lab mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,11 +30,15 @@ test: $(FOR_TEST) ## every check; under 10 minutes
 check-all: $(FOR_TEST) ## what takes longer; under 40 minutes
 	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test
 
-nightly: check-all ## everything five times over: what fails now and then?
+nightly: check-all ## everything five times over: what fails now and then? An hour of soak
 	for turn in 1 2 3 4 5; do $(PYTEST) || exit; done
+	$(BIN)/python benchmarks/soak.py --hours 1
 
-bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
-	$(BIN)/python benchmarks/kernels.py
+bench: $(FOR_TEST) $(FOR_BENCH) ## docs/benchmarks.md, beside other kernels; under 10 minutes
+	$(BIN)/python benchmarks/suite.py
+
+soak: $(FOR_TEST) ## two minutes of a thousand cells a second; `make soak HOURS=1`
+	$(BIN)/python benchmarks/soak.py $(if $(HOURS),--hours $(HOURS))
 
 notebooks: $(FOR_TEST) ## run the notebooks
 	$(PYTEST) tests/notebooks
@@ -46,7 +53,7 @@ mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? o
 	$(BIN)/python benchmarks/mutants.py
 
 clean: ## remove what make has made
-	rm -rf $(VENV) artifacts build dist mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-peers artifacts build dist mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamps are written last: an installation that was cut off is made again.
 $(FOR_DEMO): $(INSTALLED)
@@ -60,6 +67,16 @@ $(FOR_TEST): $(INSTALLED)
 	@echo "installing into $(VENV), with what the tests need (once; a minute or two) ..."
 	@$(install) -e '.[test]'
 	@touch $@ $(FOR_DEMO)
+
+# A kernel that can't be installed is left out of the benchmarks; its log says why.
+$(FOR_BENCH): $(FOR_TEST)
+	@echo "installing other kernels into .venv-peers (once; a minute or two) ..."
+	@"$(PYTHON)" -m venv --clear .venv-peers
+	@for peer in $(PEERS); do \
+	  .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+	    --only-binary :all: $$peer >.venv-peers/$$peer.log 2>&1 || echo "left out: $$peer"; \
+	done
+	@touch $@
 
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 

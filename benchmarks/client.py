@@ -1,49 +1,58 @@
 #!/usr/bin/env python3
-"""The project's `client.run` against jupyter_client's `execute_interactive`, on one kernel."""
+"""The project's `client.run` against jupyter_client's `execute_interactive`, both on minikernel."""
 
 from __future__ import annotations
 
 import statistics
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from harness import Report, ratios, repeat, run, spread
 from jupyter_client import BlockingKernelClient
 
 import minikernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import argparse
 
-ROUNDS, BATCH = 15, 40
-
-
-def batch(call: Callable[[str], object]) -> float:
-    """Median seconds of a round trip."""
-    times = []
-    for _ in range(BATCH):
-        began = time.perf_counter()
-        call("pass")
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+FLUSHES = "for i in range(100): print(i, flush=True)"
+CELLS = {"`pass`": ("pass", 40), "`1+1`": ("1+1", 40), "100 flushed prints": (FLUSHES, 4)}
 
 
-def main() -> None:
-    with minikernel.launch() as ours:
-        stock = BlockingKernelClient(connection_file=ours.connection_file)
+def measure(options: argparse.Namespace) -> Report:
+    turns = 1 if options.quick else 20
+    report = Report("What the client costs")
+    rows = []
+    with minikernel.launch() as ours, minikernel.launch() as owner:
+        owner.stop_channels()  # each kernel has one client, and so one subscriber
+        stock = BlockingKernelClient(connection_file=owner.connection_file)
         stock.load_connection_file()
         stock.start_channels()
         stock.wait_for_ready()
-        rows = []
-        for turn in range(ROUNDS + 1):
-            both = batch(ours.run), batch(stock.execute_interactive)
-            if turn:
-                rows.append(both)
+        quiet = partial(stock.execute_interactive, output_hook=lambda _: None)
+        for title, (code, batch) in CELLS.items():
+            both: list[tuple[float, float]] = []
+            for turn in range(turns + 1):
+                times = [
+                    statistics.median(repeat(partial(call, code), 2 if options.quick else batch))
+                    for call in (ours.run, quiet)
+                ]
+                if turn:  # the first one warms up
+                    both.append((times[0], times[1]))
+            a, b = ([1e6 * t for t in column] for column in zip(*both, strict=True))
+            rows.append([title, spread(a, ",.0f"), spread(b, ",.0f"), spread(ratios(a, b))])
+            report.facts[code] = ratios(a, b)
         stock.stop_channels()
-    ratios = sorted(a / b for a, b in rows)
-    print(f"client.run            p50 {statistics.median(a for a, _ in rows) * 1e6:7.0f} us")
-    print(f"execute_interactive   p50 {statistics.median(b for _, b in rows) * 1e6:7.0f} us")
-    print(f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    report.say(
+        f"{turns} turns of 40 cells each (4, if they print), each client on a minikernel of"
+        " its own; medians (least-greatest) of the turns. `run` verifies all it receives, collects"
+        " the outputs, and watches the process."
+    )
+    report.table(
+        ["cell", "`client.run`, us", "jupyter_client's `execute_interactive`, us", "ratio"], rows
+    )
+    return report
 
 
 if __name__ == "__main__":
-    main()
+    run(measure, __doc__)

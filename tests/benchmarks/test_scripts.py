@@ -1,0 +1,45 @@
+"""Each benchmark runs and prints its table; no figure is judged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+NAMES = ("kernels", "start", "stages", "client", "schemes", "clients", "sizes", "steady", "fire")
+
+
+def run(name: str, *options: str) -> str:
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_suite_writes_a_page_of_all_of_them(tmp_path: Path) -> None:
+    run("suite", "--quick", "--out", str(tmp_path))
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "Failed" not in page
+    assert "not measured" in page  # other kernels are left out
+    for name in NAMES:
+        assert f"`python benchmarks/{name}.py`" in page
+    assert page.count("\n|---|") > len(NAMES)
+    pictures = {path.name for path in (tmp_path / "benchmarks").iterdir()}
+    assert pictures == {f"{name}.svg" for name in pictures_in(page)}
+
+
+def pictures_in(page: str) -> list[str]:
+    return [part.partition(".svg")[0] for part in page.split("(benchmarks/")[1:]]
+
+
+def test_soak() -> None:
+    assert "| cells | rss, MB | p50, us | p99, us | incomplete |" in run("soak", "--quick")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_two_minutes_of_cells_all_complete() -> None:
+    assert "; 0 cells without all of their outputs" in run("soak")
