@@ -33,7 +33,8 @@ nightly: check-all ## everything five times over: what fails now and then?
 bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
 	$(BIN)/python benchmarks/kernels.py
 
-notebooks: $(FOR_TEST) ## run the notebooks
+notebooks: $(FOR_TEST) ## write the notebooks from their text, and run them
+	$(BIN)/python notebooks/from_text.py
 	$(PYTEST) tests/notebooks
 
 clean: ## remove what make has made

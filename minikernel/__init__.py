@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minikernel.client.launch import connect, connect_async, launch, launch_async
     from minikernel.client.ledger import Ledger
     from minikernel.client.manager import AsyncMiniKernelManager, MiniKernelManager
+    from minikernel.client.picture import Trace
     from minikernel.client.result import Result
     from minikernel.client.verifier import TraceEvent
     from minikernel.errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "MinikernelError",
     "RemoteProtocolError",
     "Result",
+    "Trace",
     "TraceEvent",
     "connect",
     "connect_async",
@@ -61,6 +63,7 @@ _HOMES = {
     "AsyncMiniKernelManager": "client.manager",
     "MiniKernelManager": "client.manager",
     "Result": "client.result",
+    "Trace": "client.picture",
     "TraceEvent": "client.verifier",
 }
 

@@ -13,15 +13,29 @@ from nbclient import NotebookClient
 
 from minikernel.cli.app import main
 
+# No packages: `--import-mode=importlib` puts neither directory on the path.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "notebooks")]
+import from_text  # noqa: E402 - found by the line above
+from solutions import SOLUTIONS  # noqa: E402 - likewise
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+LESSONS = sorted(SOLUTIONS)
 TIMEOUT = 60  # seconds a cell
 KEYS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Shows the key of the notebook's own client; it is taken out of the outputs again.
-TELL_KEY = "print(client.session.key.decode())"
+# Shows the keys of the notebook's own client and of all its kernels; taken out again.
+TELL_KEYS = """
+import minikernel as _minikernel
+for _thing in list(globals().values()):
+    if isinstance(_thing, _minikernel.MiniKernelClient):
+        print(_thing.session.key.decode())
+    elif isinstance(_thing, dict) and isinstance(_thing.get("key"), str):
+        print(_thing["key"])
+"""
+EXERCISE, CHECK, SOLUTION, CHECKED = "exercise", "check", "solution", "check-again"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +57,21 @@ class Executed:
 
     def __init__(self, path: Path, directory: Path) -> None:
         self.notebook = nbformat.read(path, as_version=4)
-        telling = nbformat.v4.new_code_cell(TELL_KEY)
+        if path.stem in SOLUTIONS:
+            self._solve(SOLUTIONS[path.stem])
+        telling = nbformat.v4.new_code_cell(TELL_KEYS)
         self.notebook.cells.append(telling)
         resources = {"metadata": {"path": str(directory)}}
         NotebookClient(self.notebook, timeout=TIMEOUT, resources=resources).execute()
         self.notebook.cells.pop()
-        self.key = telling.outputs[0]["text"].strip()
+        self.keys = {key for key in telling.outputs[0]["text"].split("\n") if key}
+
+    def _solve(self, solution: str) -> None:
+        """After the check comes the solution, and the check again."""
+        cells = self.notebook.cells
+        at = next(n for n, cell in enumerate(cells) if cell.id == CHECK)
+        cells.insert(at + 1, nbformat.v4.new_code_cell(solution, id=SOLUTION))
+        cells.insert(at + 2, nbformat.v4.new_code_cell(cells[at].source, id=CHECKED))
 
     def outputs(self, cell: str) -> list[Any]:
         outputs: list[Any] = next(c for c in self.notebook.cells if c.id == cell).outputs
@@ -78,8 +101,13 @@ def executed(jupyter: Path) -> Callable[[str], Executed]:
     return run
 
 
-def test_there_are_notebooks() -> None:
-    assert [path.name for path in PATHS] == ["00-start.ipynb"]
+def test_each_lesson_has_an_exercise_with_a_solution() -> None:
+    assert [path.stem for path in PATHS] == ["00-start", *LESSONS]
+
+
+@pytest.mark.parametrize("source", from_text.SOURCES, ids=lambda path: path.stem)
+def test_the_notebook_is_made_from_its_text(source: Path) -> None:
+    assert from_text.notebook(source) == source.with_suffix(".ipynb").read_text(), "make notebooks"
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -102,8 +130,17 @@ def test_what_is_committed_has_no_outputs_and_our_kernelspec(path: Path) -> None
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_no_output_shows_a_key(path: Path, executed: Callable[[str], Executed]) -> None:
     run = executed(path.name)
-    assert len(run.key) > 16
-    assert run.key not in nbformat.writes(run.notebook)
+    assert all(len(key) > 16 for key in run.keys)
+    assert run.keys
+    shown = nbformat.writes(run.notebook)
+    assert not [key for key in run.keys if key in shown]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_exercise_is_checked(lesson: str, executed: Callable[[str], Executed]) -> None:
+    run = executed(f"{lesson}.ipynb")
+    assert run.text(CHECK).startswith("Not yet")
+    assert run.text(CHECKED) == "Right.\n"
 
 
 def test_start_launches_a_kernel(executed: Callable[[str], Executed]) -> None:
