@@ -8,7 +8,7 @@ FOR_DEMO := $(VENV)/.stamp-demo
 FOR_TEST := $(VENV)/.stamp-test
 INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
-.PHONY: help demo test check-all nightly bench notebooks clean
+.PHONY: help demo test check-all nightly bench notebooks docs-lab clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,10 @@ bench: $(FOR_TEST) ## speed, start and memory, beside other kernels
 notebooks: $(FOR_TEST) ## write the notebooks from their text, and run them
 	$(BIN)/python notebooks/from_text.py
 	$(PYTEST) tests/notebooks
+
+docs-lab: $(FOR_TEST) ## write docs/attacks.md and docs/channels.md from the tables
+	$(BIN)/python -m minikernel lab --expected --markdown > docs/attacks.md
+	$(BIN)/python -m minikernel lab --channels --markdown > docs/channels.md
 
 clean: ## remove what make has made
 	rm -rf $(VENV) artifacts build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

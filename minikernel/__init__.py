@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         KernelDied,
         LocalProtocolError,
         MinikernelError,
+        PermissionDenied,
         RemoteProtocolError,
+        RequestLost,
+        TooManySessions,
     )
 
 __version__ = "0.1.0"
@@ -42,8 +45,11 @@ __all__ = [
     "MiniKernelClient",
     "MiniKernelManager",
     "MinikernelError",
+    "PermissionDenied",
     "RemoteProtocolError",
+    "RequestLost",
     "Result",
+    "TooManySessions",
     "Trace",
     "TraceEvent",
     "connect",

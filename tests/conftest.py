@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DELIMITER = b"<IDS|MSG>"
 PATIENCE = 20  # seconds until a test gives a kernel up
 REFUSAL = re.compile(
-    r"minikernel: (shell|control|stdin): refused, [a-z ]+; \d+ so far"
+    r"minikernel: (shell|control|stdin|hb): refused, [a-z ]+; \d+ so far"
     r"( \(and \d+ lines left out\))?"
 )
 
@@ -251,9 +251,13 @@ def connect() -> Iterator[Callable[..., RawClient]]:
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelProcess]:
-    """One kernel for all tests of a module that don't harm it."""
-    process = KernelProcess(tmp_path_factory.mktemp("kernel"))
+def kernel(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KernelProcess]:
+    """One kernel for all tests of a module that don't harm it; the module may say which."""
+    options = getattr(request.module, "KERNEL_OPTIONS", ())
+    fields = getattr(request.module, "CONNECTION_FIELDS", {})
+    process = KernelProcess(tmp_path_factory.mktemp("kernel"), *options, **fields)
     yield process
     process.kill()
 

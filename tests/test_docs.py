@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minikernel.auth.channel_hmac_keys import REQUIRED, Right
 from minikernel.cli.app import SUBCOMMANDS, main
 from minikernel.transport.sockets import BURST, IOPUB_QUEUE, MAX_MESSAGE, MIB, REQUEST_QUEUE
 from minikernel.wire.channels import CONTROL_REQUESTS, Channel
@@ -26,7 +27,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-MODULE = re.compile(r"`((?:auth|cli|client|interpreter|kernel|protocol|transport|wire)/\w+\.py)`")
+MODULES = "auth|cli|client|interpreter|kernel|lab|protocol|transport|wire"
+MODULE = re.compile(rf"`((?:{MODULES})/\w+\.py)`")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp)/")
 
 each_document = pytest.mark.parametrize(
@@ -151,6 +153,28 @@ def test_the_protocol_page_has_the_limits_and_the_table_of_the_code() -> None:
     assert f"wait in the kernel | {REQUEST_QUEUE};" in text
     assert f"reads slowly | {IOPUB_QUEUE:,};" in text
     assert f"in a row | {BURST};" in text
+
+
+def test_the_table_of_rights_is_that_of_the_code() -> None:
+    text = (ROOT / "docs" / "channel-hmac.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", text, re.MULTILINE))
+    assert list(rows) == [str(right.name).lower() for right in Right]
+    said = {kind: right for right, row in rows.items() for kind in re.findall(r"`(\w+_\w+)`", row)}
+    needed = {kind: Right(bits & ~Right.EXECUTE or bits) for kind, bits in REQUIRED.items()}
+    assert said == {kind: str(right.name).lower() for kind, right in needed.items()}
+
+
+@pytest.mark.parametrize("code", blocks(ROOT / "docs" / "channel-hmac.md", "python"))
+def test_example_of_channel_hmac(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=60)
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert said.out.splitlines()[0] == "42"
+    assert said.out.splitlines()[-1] == "()"
 
 
 def test_the_version_is_in_the_changelog() -> None:

@@ -200,14 +200,15 @@ class KernelEnd:
     def _replace(self, session: Session, replaces: str) -> Account | None:
         if session.replaced is not None and session.replaced[0].hex() == replaces:
             return session.replaced[1]  # the same bind_request once more
-        old = next((s for s in self._table if s.hex == replaces), None)
+        old = next((s for s in self._table if s.stands_for(replaces, session.opened)), None)
         if old is None or old is session or not old.confirmed or old.client != session.client:
             return None
         if not session.confirmed:
             session.confirm()  # it inherits the place, and must be able to speak when it does
         account = self._close(old, heir=session)
-        session.replaced = (old.id, account)
-        return account
+        # An heir that its client has not heard of yet has nothing to tell but what it inherited.
+        session.replaced = (old.id, account) if old.hex == replaces else old.replaced
+        return None if session.replaced is None else session.replaced[1]
 
     def _take_place(self, session: Session, now: float) -> None:
         if not self._table.has_place(session):

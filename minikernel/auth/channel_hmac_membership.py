@@ -9,7 +9,7 @@ import enum
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from minikernel.auth.channel_hmac_client import retry_delay
+from minikernel.auth.channel_hmac_client import FIRST_RETRY, retry_delay
 from minikernel.auth.channel_hmac_frames import DATA_CHANNELS, Type, parse_tagged
 from minikernel.auth.channel_hmac_keys import Right
 from minikernel.auth.registry import CHANNEL_HMAC
@@ -112,21 +112,21 @@ class ClientChannelHmac:
         return None  # what follows is due
 
     def renew(self, now: float) -> None:
-        """Shake hands, or go on with it."""
-        if self._step is Step.CHALLENGE or (self._step is Step.BOUND and self._until is None):
+        """Shake hands, or go on with it: the last HELLO may be lost."""
+        if self._step is Step.BOUND and self._until is None:
             return
-        self._step, self._hellos, self._next, self.refusal = Step.CHALLENGE, 0, now, None
+        soon = now
+        if self._step is Step.CHALLENGE:
+            soon = min(self._next, now + FIRST_RETRY)
+        self._step, self._hellos, self._next, self.refusal = Step.CHALLENGE, 0, soon, None
         self.renewed = now
 
-    def is_ready(self, channel: Channel) -> bool:  # noqa: ARG002 - all channels at once
-        """Whether a session is bound, and no handshake is under way."""
-        bound = self._step is Step.NOTHING or (self._step is Step.WELCOME and self._routed)
+    def is_ready(self, channel: Channel) -> bool:
+        """Whether a session is bound; on shell, whether outputs arrive or are given up, too."""
+        bound = self._step is Step.NOTHING
+        if channel is Channel.CONTROL:
+            bound |= self._step is Step.WELCOME and self._routed
         return self._end.session is not None and bound
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more is awaited."""
-        return self._step is Step.NOTHING
 
     def wait(self, now: float) -> float | None:
         """Seconds until something is due."""
@@ -226,13 +226,14 @@ class ClientChannelHmac:
     def _fates_on(
         self, past: Past, channel: Channel, sent: Mapping[str, Tagged]
     ) -> dict[str, Fate]:
-        of_old = {m: t.counter for m, t in sent.items() if t.session == past.session.id}
-        fates = _fates(past, channel, of_old)
         new = None if self._end.session is None else self._end.session.id
-        for msg_id, tagged in sent.items():  # of the sessions before that one
-            if msg_id not in of_old and tagged.session != new:
-                fates[msg_id] = Fate.COMING if _knows(past, channel) else Fate.UNKNOWN
-        return fates
+        known = Fate.COMING if _knows(past, channel) else Fate.UNKNOWN
+        of_old = {m: t.counter for m, t in sent.items() if t.session == past.session.id}
+        # Those of the sessions before it, which it inherited, were to be answered first.
+        fates = {m: known for m, t in sent.items() if m not in of_old and t.session != new}
+        fates.update(_fates(past, channel, of_old))
+        coming = [m for m, fate in fates.items() if fate is Fate.COMING]
+        return fates | dict.fromkeys(coming[: _missing(past, channel)], Fate.RAN)
 
     def ping(self) -> bytes | None:
         """The next PING; None: there is no session. From any thread."""
@@ -270,10 +271,10 @@ def _fates(past: Past, channel: Channel, counters: Mapping[str, int]) -> dict[st
     if past.restarted or accepted is None:
         return dict.fromkeys(counters, Fate.UNKNOWN)
     certain = Fate.COMING if _number(past, "gaps", channel) == 0 else Fate.UNKNOWN
-    fates = {m: certain if n <= accepted else Fate.NEVER_RAN for m, n in counters.items()}
-    # Replies come in the order of the requests: those that are missing are the first ones'.
+    return {m: certain if n <= accepted else Fate.NEVER_RAN for m, n in counters.items()}
+
+
+def _missing(past: Past, channel: Channel) -> int:
+    """Replies that were lost, of the first requests: they come in the requests' order."""
     received = past.session.lines[channel].received
-    missing = received.gaps + max(0, (_number(past, "sent", channel) or 0) - received.last)
-    for msg_id in [m for m, fate in fates.items() if fate is Fate.COMING][:missing]:
-        fates[msg_id] = Fate.RAN
-    return fates
+    return received.gaps + max(0, (_number(past, "sent", channel) or 0) - received.last)

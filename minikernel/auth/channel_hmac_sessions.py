@@ -93,6 +93,21 @@ class Session:
         """Whether it is not the owner's."""
         return self.client.client_id != OWNER_ID
 
+    def stands_for(self, name: str, opened: float) -> bool:
+        """Whether this is the session of that id, or its heir of which the client never heard.
+
+        A client whose connection was cut before the bind_reply came names the older session again.
+
+        Args:
+            name: the id in hex.
+            opened: when the one that asks was; a belated one does not take an heir's place.
+        """
+        if self.replaced is None or self.replaced[0].hex() != name:
+            return self.hex == name
+        if opened < self.opened:
+            return False
+        return all(self.lines[channel].route is None for channel in (Channel.SHELL, Channel.STDIN))
+
     def confirm(self) -> None:
         """Take a place: open the other channels."""
         self.lines.update((channel, self._line(channel)) for channel in REST)

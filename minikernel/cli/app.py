@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from minikernel.errors import ConfigError, KernelDied
+from minikernel.errors import ConfigError, KernelDied, TooManySessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,9 @@ SUBCOMMANDS = {
     "admit": "write a connection file for one more client, with CURVE keys of its own",
     "exec": "run a .py file or a notebook on a fresh kernel",
     "console": "an interactive prompt, with the verdicts per channel",
+    "invite": "a connection file for somebody who may do less than the owner",
     "demo": "watch every message of a kernel being verified, and forgeries refused",
+    "lab": "attack every signature scheme, and see what each lets through",
     "echo": "an echo server over plain TCP, with a one-time challenge first",
 }
 EPILOG = """\
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConfigError as problem:
         return _complain(problem, USAGE)
-    except KernelDied as problem:
+    except (KernelDied, TooManySessions) as problem:
         return _complain(problem, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED

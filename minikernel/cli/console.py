@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import minikernel
@@ -20,6 +19,7 @@ EPILOG = """\
 examples:
   minikernel console
   minikernel console --existing kernel.json
+  minikernel console --existing alice.json     with an invitation
 
 keys:
   Enter         run the cell, or begin a new line if it is not complete
@@ -65,28 +65,23 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             "console needs prompt_toolkit: pip install 'minikernel[console]'"
         ) from None
-    with _client(args.existing, args.scheme) as client:
-        Console(client).talk()
+    with (
+        _client(args.existing, args.scheme) as client,
+        contextlib.closing(Console(client)) as console,
+    ):
+        console.talk()
     return 0
 
 
 @contextlib.contextmanager
 def _client(existing: str | None, scheme: str | None) -> Iterator[MiniKernelClient]:
     from minikernel.cli.kernels import kernel_of_our_own, orderly_end  # noqa: PLC0415 - the client
+    from minikernel.transport.connection import find  # noqa: PLC0415 - likewise
 
     if existing is None:
         with kernel_of_our_own(**({"scheme": scheme} if scheme else {})) as client:
             yield client
         return
-    found = _connection_file(existing)
+    found = find(existing)
     with orderly_end(), minikernel.connect(found, scheme=scheme, timeout=ANSWER_TIMEOUT) as client:
         yield client
-
-
-def _connection_file(name: str) -> Path:
-    """The file of this name, here or where Jupyter keeps them."""
-    from minikernel.transport.connection import runtime_dir  # noqa: PLC0415 - see above
-
-    here = Path(name)
-    there = runtime_dir() / name
-    return there if not here.exists() and there.exists() else here

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING
+
+from minikernel import MiniKernelClient
+from minikernel.errors import MinikernelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from minikernel import MiniKernelClient
-
     Ask = Callable[[str, bool], str | None]
 
 
 @contextlib.contextmanager
-def interrupting(client: MiniKernelClient, ask: Ask) -> Iterator[Ask]:
+def interrupting(orders: Orders, ask: Ask) -> Iterator[Ask]:
     """Inside of it the first Ctrl-C interrupts the kernel; the second raises KeyboardInterrupt.
 
     `client.run` does this itself with a kernel that it has launched.
 
     Args:
-        client: on the kernel.
+        orders: to the kernel.
         ask: asks the user.
 
     Yields:
         what asks the user, and takes Ctrl-C for an interrupt too.
     """
-    if client.manager is not None:
+    if orders.client.manager is not None:
         yield ask
         return
-    interrupt = Interrupt(client)
+    interrupt = Interrupt(orders)
     before = signal.signal(signal.SIGINT, interrupt.on_signal)
     try:
         yield lambda prompt, password: interrupt.guard(ask, prompt, password)
@@ -41,15 +44,50 @@ def interrupting(client: MiniKernelClient, ask: Ask) -> Iterator[Ask]:
         interrupt.finish()
 
 
-class Interrupt:
-    """Sends one interrupt_request.
+class Orders:
+    """Interrupts a kernel while a client waits for its cell in another thread.
 
-    In a thread: the signal's handler may have stopped the main thread anywhere, and the control
-    channel is used by nobody else meanwhile.
+    The control channel is used by nobody else meanwhile, unless a handshake may go on there; then
+    the orders have a client of their own.
+
+    Args:
+        client: on the kernel.
     """
 
     def __init__(self, client: MiniKernelClient) -> None:
-        self._client = client
+        self.client = client
+        self._second: MiniKernelClient | None = None
+
+    def interrupt(self) -> None:
+        """Raises TimeoutError or MinikernelError if the kernel does not do it."""
+        joining = self.client.verifier.joining
+        (self.client if joining is None else self._another()).interrupt()
+
+    def _another(self) -> MiniKernelClient:
+        """The second client, with a session in place of its last one: that may have expired."""
+        if self._second is None:
+            self._second = MiniKernelClient(
+                connection_file=self.client.connection_file, scheme=self.client.scheme
+            )
+            self._second.load_connection_file()
+        elif self._second.verifier.joining is not None:
+            self._second.verifier.joining.renew(time.monotonic())
+        return self._second
+
+    def close(self) -> None:
+        """Close the second client."""
+        if self._second is not None:
+            self._second.close()
+
+
+class Interrupt:
+    """Sends one interrupt_request.
+
+    In a thread: the signal's handler may have stopped the main thread anywhere.
+    """
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
         self._thread: threading.Thread | None = None
 
     def send(self) -> None:
@@ -60,8 +98,12 @@ class Interrupt:
         self._thread.start()
 
     def _interrupt(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            self._client.interrupt()
+        try:
+            self._orders.interrupt()
+        except TimeoutError:
+            return
+        except MinikernelError as problem:
+            print(f"\nno interrupt: {problem}; Ctrl-C again stops waiting", file=sys.stderr)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
         """Handle SIGINT."""

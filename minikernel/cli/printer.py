@@ -18,6 +18,7 @@ class Printer:
 
     def __init__(self) -> None:
         self._line_is_open = False
+        self._told = False  # the error, if there is one
 
     def __call__(self, msg: Msg) -> None:
         """Print one message of iopub."""
@@ -33,6 +34,7 @@ class Printer:
         elif kind in {"display_data", "update_display_data"}:
             self._line(plain_text(content.get("data")))
         elif kind == "error":
+            self._told = True
             self._line("\n".join(map(str, content.get("traceback", []))))
 
     def finish(self, result: Result) -> None:
@@ -40,6 +42,9 @@ class Printer:
         for item in result.payload:
             if item.get("source") == "page":
                 self._line(plain_text(item.get("data")))
+        if result.error is not None and not self._told:  # who may not observe hears it only here
+            name = f"{result.error.ename}: {result.error.evalue}"
+            self._line("\n".join(result.error.traceback) or name)
         if result.status == "aborted":
             self.note("the kernel did not run this cell")
         self.end_line()

@@ -13,11 +13,12 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
 
 import minikernel
-from minikernel.cli.interrupts import interrupting
+from minikernel.cli.interrupts import Orders, interrupting
 from minikernel.cli.printer import Printer
 from minikernel.cli.terminal import safe, style
 from minikernel.client.escape import shortened
 from minikernel.client.terminal import END_OF_FILE
+from minikernel.errors import RequestLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 REMEMBERED = 1000  # cells of earlier sessions
 PATIENCE = 2.0  # seconds that a question of ours may take: another client's cell may be running
 MENU = 6  # lines kept free for completions
-UNANSWERED = (TimeoutError, queue.Empty)
+UNANSWERED = (TimeoutError, queue.Empty, RequestLost)
 
 
 class Console:
@@ -43,6 +44,7 @@ class Console:
 
     def __init__(self, client: MiniKernelClient) -> None:
         self._client = client
+        self._orders = Orders(client)
         self._info = self._ask("kernel_info")
         self._theirs: int | None = None  # what the kernel rejected; None: it does not tell
         self._number = self._first_number()
@@ -58,6 +60,10 @@ class Console:
             bottom_toolbar=self._toolbar,
         )
         self._inner: PromptSession[str] = PromptSession(bottom_toolbar=self._toolbar)
+
+    def close(self) -> None:
+        """Close what the console opened; the client stays open."""
+        self._orders.close()
 
     def talk(self) -> None:
         """Prompt for cells and run them until the user has enough."""
@@ -77,6 +83,8 @@ class Console:
         banner = str(self._info.get("banner", ""))
         print(safe(banner, colours=False))
         print(style("every message is verified; Ctrl-D or exit ends", "dim"))
+        if not self._client.verifier.observes:
+            print(style("this invitation is not for outputs: you see whether a cell failed", "dim"))
 
     def _run(self, code: str) -> bool:
         """Run a cell; whether the user wants to leave."""
@@ -85,6 +93,9 @@ class Console:
             result = self._result(code, printer)
         except KeyboardInterrupt:
             printer.note("no longer waiting for this cell; the kernel may still run it")
+            return False
+        except RequestLost as problem:
+            printer.note(str(problem))
             return False
         except minikernel.KernelDied:
             printer.note("the kernel has died; a new one starts")
@@ -103,7 +114,7 @@ class Console:
             except EOFError:
                 return END_OF_FILE
 
-        with interrupting(self._client, ask) as on_input:
+        with interrupting(self._orders, ask) as on_input:
             return self._client.run(code, on_output=printer, on_input=on_input)
 
     # Questions to the kernel
@@ -121,7 +132,7 @@ class Console:
     def _first_number(self) -> int | str:
         if self._client.owns_kernel:
             return 1
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(*UNANSWERED):
             return (self._client.run("", silent=True, timeout=PATIENCE).execution_count or 0) + 1
         return "*"
 
@@ -137,7 +148,7 @@ class Console:
         """How many messages the kernel has refused; None if it is not one of ours."""
         if self._info.get("implementation") != "minikernel":
             return None
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(*UNANSWERED):
             return self._client.auth_status(PATIENCE).rejected
         return self._theirs
 

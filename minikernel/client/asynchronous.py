@@ -268,11 +268,12 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
 
         Raises:
             TimeoutError: no answer to the message in `timeout` seconds.
+            PermissionDenied: an invitation without the right.
         """
         if self.manager is not None:
             await self._own_async_manager().interrupt_kernel()
         else:
-            await self.request_control("interrupt_request", timeout=timeout)
+            (await self._order("interrupt_request", {}, timeout)).granted  # noqa: B018 - or raises
 
     async def request_control(
         self,
@@ -286,10 +287,13 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         Raises:
             TimeoutError: no answer in `timeout` seconds.
         """
+        return dict((await self._order(msg_type, content or {}, timeout)).answer["content"])
+
+    async def _order(self, msg_type: str, content: dict[str, Any], timeout: float) -> Exchange:
         await self._join(Channel.CONTROL, timeout)
-        exchange = self._control_exchange(msg_type, content or {}, timeout)
+        exchange = self._control_exchange(msg_type, content, timeout)
         await self._converse(exchange, self._channels(Channel.CONTROL), {})
-        return dict(exchange.answer["content"])
+        return exchange
 
     async def restart(self, timeout: float | None = 60.0) -> None:
         """End the kernel and start it anew on the same connection file.

@@ -19,7 +19,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import NULL, WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
-from minikernel.client.credentials import credential_in, joining
+from minikernel.client.credentials import credential_in, joining, unanswered
 from minikernel.client.escape import shortened
 from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.client.ledger import Ledger
@@ -237,7 +237,8 @@ class VerifyingClient(KernelClient):
         self._tend()
         if scheme.is_ready(channel):
             return None
-        scheme.renew(time.monotonic())
+        if scheme.wait(now := time.monotonic()) is None:
+            scheme.renew(now)
         self._look_again = 0.0
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
 
@@ -320,10 +321,11 @@ class VerifyingClient(KernelClient):
         return self.manager
 
     def _gave_up(self, timeout: float | None) -> str:
-        rejected = self.ledger.rejected
+        rejected, joining = self.ledger.rejected, self.verifier.joining
         why = f"; {rejected} messages were rejected, see client.ledger" if rejected else ""
-        scheme = self.verifier.joining
-        if scheme is not None and not scheme.connected:
+        if joining is not None and not joining.is_ready(Channel.CONTROL):
+            why = f"; {unanswered(self._invitation)}"
+        elif joining is not None and not joining.connected:
             why += "; what it publishes on iopub does not arrive"
         if self._curve_keys() is not None:
             why += "; under CURVE it answers only clients whose key it takes"

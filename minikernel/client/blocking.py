@@ -297,11 +297,12 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
 
         Raises:
             TimeoutError: no answer to the message in `timeout` seconds.
+            PermissionDenied: an invitation without the right.
         """
         if self.manager is not None:
             self.manager.interrupt_kernel()
         else:
-            self.request_control("interrupt_request", timeout=timeout)
+            self._order("interrupt_request", {}, timeout).granted  # noqa: B018 - or raises
 
     def request_control(
         self,
@@ -315,10 +316,13 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         Raises:
             TimeoutError: no answer in `timeout` seconds.
         """
+        return dict(self._order(msg_type, content or {}, timeout).answer["content"])
+
+    def _order(self, msg_type: str, content: dict[str, Any], timeout: float) -> Exchange:
         self._join(Channel.CONTROL, timeout)
-        exchange = self._control_exchange(msg_type, content or {}, timeout)
+        exchange = self._control_exchange(msg_type, content, timeout)
         self._converse(exchange, self._channels(Channel.CONTROL), {})
-        return dict(exchange.answer["content"])
+        return exchange
 
     def restart(self, timeout: float | None = 60.0) -> None:
         """End the kernel and start it anew on the same connection file.

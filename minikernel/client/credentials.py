@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.scheme import Joining
 
+ENDINGS = ": another key, --refuse, and an id or rights that were edited end an invitation"
+
 
 class Invitation(msgspec.Struct, frozen=True):
     """The fields that stand in a file instead of the key (channel-hmac, section 2)."""
@@ -47,6 +49,12 @@ def credential_in(fields: Mapping[str, Any], scheme: str, key: SecretKey) -> Cre
     except msgspec.ValidationError as problem:
         raise ConfigError(f"the connection file is no invitation: {problem}") from None
     return invited(said.client_id, said.rights, said.client_key)
+
+
+def unanswered(invitation: Credential | None) -> str:
+    """Why a kernel may not have answered a handshake: to a stranger it says nothing."""
+    said = "it does not run, or does not know this client"
+    return said if invitation is None else f"{said}{ENDINGS}"
 
 
 def joining(name: str, key: SecretKey, invitation: Credential | None) -> Joining | None:

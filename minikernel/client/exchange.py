@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minikernel.errors import LocalProtocolError
+from minikernel.client.escape import shortened
+from minikernel.errors import LocalProtocolError, PermissionDenied
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from minikernel.client.verifier import Msg
 
+REFUSAL_LENGTH = 200  # characters
 GRACE = 1.0  # seconds without output after the reply; then `idle` was lost on the way
 
 
@@ -80,6 +82,18 @@ class Exchange:
         self._last = 0.0
 
     @property
+    def granted(self) -> Mapping[str, object]:
+        """The content of the answer.
+
+        Raises:
+            PermissionDenied: it says that this client has not the right.
+        """
+        content: Mapping[str, object] = self.answer["content"]
+        if is_denial(content):
+            raise PermissionDenied(shortened(str(content.get("evalue", "")), REFUSAL_LENGTH))
+        return content
+
+    @property
     def answer(self) -> Msg:
         """The reply of an exchange that is over."""
         if self.reply is None:
@@ -94,6 +108,7 @@ class Exchange:
         self._last = now
         if channel is self._replies:
             self.reply = msg
+            self.idle = self.idle or is_denial(msg["content"])  # without busy and idle
         elif channel is Channel.IOPUB and msg["msg_type"] == "status":
             self.idle = self.idle or msg["content"].get("execution_state") == "idle"
         self.over = self.reply is not None and (self.idle or self._grace is None)
@@ -123,3 +138,11 @@ class Exchange:
     @property
     def _end_of_grace(self) -> float | None:
         return None if self.reply is None or self._grace is None else self._last + self._grace
+
+
+def is_denial(content: Mapping[str, object]) -> bool:
+    """Whether the reply says that this client has not the right (channel-hmac, section 2).
+
+    A cell that raises PermissionError has a number.
+    """
+    return content.get("ename") == PermissionDenied.ename and "execution_count" not in content

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT = 60.0  # seconds
 RECONNECT = 5  # ms between two attempts to connect to a kernel that is about to start
+RECONNECT_MAX = 50  # ms between those to one that may be away for long
 
 
 def launch(
@@ -127,6 +128,7 @@ def connect(
         connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
     )
     client.load_connection_file()
+    _come_back_soon(client)
     try:
         client.start_channels()
         client.wait_for_ready(timeout)
@@ -150,6 +152,7 @@ def connect_async(
             connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
         )
         client.load_connection_file()
+        _come_back_soon(client)
         return await _ready(client, timeout)
 
     return Opening(start)
@@ -177,6 +180,12 @@ class Opening:
     ) -> None:
         if self._client is not None:
             await self._client.close()
+
+
+def _come_back_soon(client: MiniKernelClient | AsyncMiniKernelClient) -> None:
+    """Connect soon after a restart; for all sockets that the client will make."""
+    client.context.reconnect_ivl = RECONNECT
+    client.context.reconnect_ivl_max = RECONNECT_MAX
 
 
 async def _ready(client: AsyncMiniKernelClient, timeout: float) -> AsyncMiniKernelClient:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MESSAGE_CHANNELS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
 KERNEL = Address(())
 NOT_ASKED = "not asked"
+QUESTION, BOUND = "input_request", "bind_reply"
 BIND = "bind_request"  # nobody waits for its reply but the handshake
 HANDSHAKE = "handshake"  # what a trace calls a message that is one frame
 OK = "ok"
@@ -199,13 +200,15 @@ class Verifier:
         self._tell(channel, "received", msg_type, frames, verdict)
         if verdict != OK:
             return None
-        if channel is Channel.STDIN:
+        if channel is Channel.STDIN and msg_type == QUESTION:
             self.question = msg
         if self.joining is not None:
             self.joining.take(channel, message.peer, msg_type, message.content)
             if self.joining.has_taken_over:
                 self._settle(self.joining)
-        return msg
+        # It may come behind a question, and must not look as if that were over.
+        is_bound = msg_type == BOUND and channel is not Channel.CONTROL
+        return None if is_bound else msg
 
     def _settle(self, joining: Joining) -> None:
         """After a handshake: tell what became of the requests that were under way."""

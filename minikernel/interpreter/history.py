@@ -20,6 +20,7 @@ LONGEST_OUTPUT = 8192  # characters of a value's text that are kept
 LONGEST_PATTERN = (
     50_000  # bytes of a pattern, sqlite's own limit (SQLITE_LIMIT_LIKE_PATTERN_LENGTH)
 )
+CACHE = 256  # KiB of pages that sqlite keeps in memory; its default is 2,000
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
 
 # IPython.core.history.HistoryAccessor.init_db
@@ -212,7 +213,9 @@ def _open(path: pathlib.Path | None) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     name = ":memory:" if path is None else str(path)
-    return sqlite3.connect(name, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    database = sqlite3.connect(name, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    database.execute(f"PRAGMA cache_size = -{CACHE}")
+    return database
 
 
 def _begin_session(database: sqlite3.Connection) -> int:

@@ -13,7 +13,7 @@ from minikernel.kernel.dispatch import Effect
 from minikernel.kernel.port import Port
 from minikernel.transport.loops import Watch
 from minikernel.transport.sockets import receive_some
-from minikernel.wire.content import BUSY, IDLE, error, ok, reply_type
+from minikernel.wire.content import BUSY, IDLE, InputReply, error, ok, reply_type
 from minikernel.wire.message import loads_header
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Question:
 
         On the stock wire, jupyter_client's `input()` names no parent; JupyterLab does.
         """
-        if self.answered.is_set():
-            return False
+        if self.answered.is_set() or not isinstance(message.content, InputReply):
+            return False  # without the channel table anything may come
         named = message.parent_header.get("msg_id")
         if message.peer.session is None:
             return message.header.session == self.asker.session and named in {None, self.msg_id}

@@ -48,7 +48,13 @@ def parent() -> int | None:
 
 
 def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
-    """The scheme to run: the file's, or "null" if that was asked for and the key is empty."""
+    """The scheme to run: the file's, or "null" if that was asked for and the key is empty.
+
+    Raises:
+        ConfigError: the file and the options don't go together.
+    """
+    if info.is_invitation:
+        raise ConfigError("the connection file is an invitation: a kernel runs with its owner's")
     asked, said = options.scheme, info.signature_scheme
     if asked == registry.NULL and not info.key:
         return registry.NULL

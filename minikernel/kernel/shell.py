@@ -130,9 +130,7 @@ class Shell:
         request: ExecuteRequest = message.content
         engine, parent = self._engine, message.header_frame
         self._publisher.parent = parent
-        self.asker = (
-            Asker(message.header.session, message.peer, parent) if request.allow_stdin else None
-        )
+        self.asker = self._asker(message)
         blank = not request.code or request.code.isspace()
         counted = request.store_history and not request.silent and not blank
         count = engine.execution_count + counted
@@ -167,6 +165,13 @@ class Shell:
         queued = self._queued() if request.stop_on_error else []
         self._reply(message, {**content, "execution_count": count, "payload": outcome.payload})
         await self._abort(queued)
+
+    def _asker(self, message: Message) -> Asker | None:
+        """Who may be asked for input; None: nobody may, or not this client, so none waits."""
+        allowed = self._port.end.permits(message.peer, "input_reply", message.header.session)
+        if not (message.content.allow_stdin and allowed):
+            return None
+        return Asker(message.header.session, message.peer, message.header_frame)
 
     def _queued(self) -> list[Message]:
         """The messages that wait; behind a full queue there may be more on their way."""

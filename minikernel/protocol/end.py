@@ -197,6 +197,14 @@ class ChannelEnd:
         self.tally.verified += 1
         return message
 
+    def permits(self, peer: Peer, msg_type: str, session: str) -> bool:
+        """Whether a peer may say this, on whatever channel it belongs."""
+        try:
+            self._scheme.permit(peer, msg_type, session)
+        except ContentError:
+            return False
+        return True
+
     def refuse(self, reason: str) -> None:
         """Count a message that verified, and that its receiver refused for what it says."""
         self.tally.verified -= 1

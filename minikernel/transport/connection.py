@@ -159,13 +159,38 @@ def write(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+                file.write(_text(fields))
             draft.replace(target)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
+
+
+def create(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
+    """Write a connection file, mode 0600, where there is no file yet.
+
+    Raises:
+        ConfigError: there is one, or it can't be written.
+    """
+    target = Path(path)
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(_text(fields))
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
+    except FileExistsError:
+        raise ConfigError(f"connection file {str(path)!r} is there already") from None
+    except OSError as error:
+        raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
+
+
+def _text(fields: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(fields), indent=2)
 
 
 def new_fields(*, transport: str, ip: str, signature_scheme: str, key: str) -> dict[str, Any]:
@@ -178,6 +203,19 @@ def new_fields(*, transport: str, ip: str, signature_scheme: str, key: str) -> d
         "key": key,
         "kernel_name": "minikernel",
     }
+
+
+def find(name: str | os.PathLike[str]) -> Path:
+    """The connection file of this name: here, or where Jupyter keeps them.
+
+    Raises:
+        ConfigError: the runtime directory can't be made.
+    """
+    here = Path(name)
+    if here.exists():
+        return here
+    there = runtime_dir() / name
+    return there if there.exists() else here
 
 
 def data_dir() -> Path:

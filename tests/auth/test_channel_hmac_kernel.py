@@ -494,6 +494,43 @@ def test_replaces(stage: Stage, owner: Visitor) -> None:
     assert owner.bind(old.id.hex()) == account  # the same bind_request again
 
 
+def test_an_heir_that_its_client_never_heard_of_is_replaced_too(
+    stage: Stage, owner: Visitor
+) -> None:
+    old, peer = owner.session, owner.send(S)
+    for _ in range(3):  # each time the bind_reply is lost with the connection
+        owner.shake()
+        account = owner.bind(old.id.hex())
+        assert account.accepted == {"control": 1, "shell": 2, "stdin": 0}
+    assert stage.kernel.current(peer) == owner.session.id.hex()
+    assert len([s for s in stage.kernel._table if s.confirmed]) == 1
+
+
+def test_a_belated_bind_request_does_not_take_the_heirs_place(stage: Stage, owner: Visitor) -> None:
+    old = owner.session
+    owner.shake()
+    belated, auth = owner.session, owner.seal(C, FRAMES)
+    stage.now += 0.1
+    owner.shake()
+    assert owner.bind(old.id.hex()) is not None
+    peer = stage.kernel.open(C, auth, FRAMES, (b"lost",), stage.now)
+    assert peer.session == belated.id.hex()
+    assert stage.kernel.bind(peer, old.id.hex(), stage.now) is None
+    owner.send(S)
+
+
+def test_an_heir_that_is_in_use_does_not_stand_for_the_older_session(
+    stage: Stage, owner: Visitor
+) -> None:
+    old, other = owner.session, stage.owner()
+    owner.shake()
+    owner.bind(old.id.hex())
+    owner.send(S)
+    other.shake()
+    assert other.bind(old.id.hex()) is None
+    owner.send(S)
+
+
 def test_what_is_still_to_be_said_goes_to_the_new_session(stage: Stage, owner: Visitor) -> None:
     peer, first = owner.send(S), owner.session
     for _ in range(3):

@@ -63,7 +63,10 @@ def test_nothing_is_near() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("", "name a subcommand: run, install, exec, console, demo, echo (minikernel --help)"),
+        (
+            "",
+            "name a subcommand: run, install, admit, exec, console, invite, demo, lab, echo (mini",
+        ),
         (
             "demoo",
             "there is no subcommand 'demoo'; did you mean demo? (minikernel --help lists them)",

@@ -14,6 +14,7 @@ import pytest
 from prompt_toolkit.document import Document
 
 import minikernel
+from minikernel.cli.app import main
 from minikernel.cli.printer import Printer
 from minikernel.cli.prompt import KernelCompleter, verdicts
 from minikernel.client.ledger import Ledger, Row
@@ -21,6 +22,8 @@ from minikernel.client.ledger import Ledger, Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from conftest import KernelProcess
 
 TIMEOUT = 20  # seconds for any one answer
 OUTPUT = "\x1b[?2004l"  # the end of a prompt: bracketed paste is switched off
@@ -210,6 +213,116 @@ def test_an_existing_kernel_is_left_running(
     assert terminal.ended()
     assert existing.is_alive()
     assert existing.run("6 * 7").value == "42"
+
+
+@pytest.fixture
+def guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[minikernel.MiniKernelClient]:
+    """The owner's client on a kernel that knows invitations."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    with minikernel.launch(
+        scheme="channel-hmac-sha256", extra_arguments=["--history", "off"]
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def invite(tmp_path: Path, guarded: minikernel.MiniKernelClient) -> Callable[[str], str]:
+    """Writes an invitation to that kernel; its path."""
+
+    def invite(rights: str) -> str:
+        path = str(tmp_path / "alice.json")
+        to = ["--connection-file", guarded.connection_file, "--output", path]
+        assert main(["invite", "--name", "alice", "--rights", rights, *to]) == 0
+        return path
+
+    return invite
+
+
+SLEEPING = "print('asl' 'eep', flush=True); import time; time.sleep(600)"
+
+
+def test_ctrl_c_where_a_handshake_comes_first(
+    console: Callable[..., Terminal], invite: Callable[[str], str]
+) -> None:
+    terminal = console("--existing", invite("observe,execute,interrupt"))
+    for number in range(1, 6):  # more often than there are places for an invitation
+        terminal.run(SLEEPING, OUTPUT + "asleep", number=number)
+        terminal.type("\x03")
+        terminal.see("KeyboardInterrupt")
+    terminal.run("exit", number=6)
+    assert terminal.ended()
+
+
+def test_an_invitation_without_most_rights(
+    console: Callable[..., Terminal],
+    invite: Callable[[str], str],
+    guarded: minikernel.MiniKernelClient,
+) -> None:
+    terminal = console("--existing", invite("observe"))
+    terminal.run("x = 1", OUTPUT + "PermissionError: this client has not the right", number=1)
+    terminal.see("In [1]: ")
+    terminal.type("pri\t")
+    terminal.type("\r")
+    terminal.see(OUTPUT + "PermissionError: this client has not the right")
+    terminal.see("In [1]: ")
+    terminal.type("\x04")
+    assert terminal.ended()
+    assert guarded.run("'x' in globals()").value == "False"
+
+
+def test_an_invitation_that_may_not_interrupt(
+    console: Callable[..., Terminal],
+    invite: Callable[[str], str],
+    guarded: minikernel.MiniKernelClient,
+) -> None:
+    terminal = console("--existing", invite("observe,execute"))
+    terminal.run(SLEEPING, OUTPUT + "asleep", number=1)
+    terminal.type("\x03")
+    terminal.see("no interrupt: this client has not the right")
+    terminal.type("\x03")
+    terminal.see("no longer waiting for this cell")
+    guarded.interrupt()
+    terminal.see("In [1]: ")
+    terminal.type("\x04")
+    assert terminal.ended()
+
+
+def test_an_invitation_that_does_not_observe(
+    console: Callable[..., Terminal], invite: Callable[[str], str]
+) -> None:
+    terminal = console("--existing", invite("execute"))
+    terminal.see("this invitation is not for outputs: you see whether a cell failed")
+    terminal.run("1 / 0", "ZeroDivisionError\x1b[0m: division by zero", number=1)
+    terminal.run("exit", number=2)
+    assert terminal.ended()
+
+
+def test_no_place_for_one_more(
+    console: Callable[..., Terminal], invite: Callable[[str], str]
+) -> None:
+    path = invite("observe")
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(minikernel.connect(path, timeout=TIMEOUT))
+        terminal = console("--existing", path)
+        terminal.see("minikernel: too many clients; try again later\r\n")
+        assert not terminal.ended()
+
+
+def test_a_restart_of_an_existing_kernel_is_told(
+    console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess]
+) -> None:
+    kernel = start_kernel(signature_scheme="channel-hmac-sha256")
+    terminal = console("--existing", str(kernel.file))
+    terminal.run(SLEEPING, OUTPUT + "asleep", number=1)
+    kernel.kill()
+    kernel.start()
+    terminal.see("this execute_request will not come: nobody knows whether it ran")
+    terminal.run("6 * 7", "42\r\n", number=1)
+    terminal.run("exit", number=2)
+    assert terminal.ended()
 
 
 def test_what_the_kernel_rejects_is_counted_too() -> None:

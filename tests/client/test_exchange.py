@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from minikernel.client.exchange import GRACE, Admission, Exchange
-from minikernel.errors import LocalProtocolError
+from minikernel.errors import LocalProtocolError, PermissionDenied
 from minikernel.wire.channels import Channel
 
 
@@ -42,6 +42,25 @@ def test_messages_of_others_are_not_taken() -> None:
     assert not exchange.idle
     with pytest.raises(LocalProtocolError):
         exchange.answer  # noqa: B018
+
+
+DENIAL = message("execute_reply", status="error", ename="PermissionError", evalue="not \x1b yours")
+RAISED = message("execute_reply", status="error", ename="PermissionError", execution_count=1)
+
+
+def test_a_denial_is_all_that_comes() -> None:
+    exchange = Exchange("mine", session="me")
+    exchange.take(Channel.SHELL, DENIAL, 0.0)
+    assert exchange.over
+    with pytest.raises(PermissionDenied, match=r"^not \\x1b yours$"):
+        exchange.granted  # noqa: B018
+
+
+def test_a_cell_that_raises_permission_error_is_no_denial() -> None:
+    exchange = Exchange("mine", session="me")
+    exchange.take(Channel.SHELL, RAISED, 0.0)
+    assert not exchange.over
+    assert exchange.granted is RAISED["content"]
 
 
 def test_a_lost_idle_ends_after_a_grace_without_output() -> None:
