@@ -38,6 +38,7 @@ class Picture:
     """
 
     def __init__(self, height: int, body: Iterable[str], title: str, width: int = WIDTH) -> None:
+        self._title = title
         self._svg = "".join(
             (
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
@@ -47,6 +48,9 @@ class Picture:
                 "</svg>",
             )
         )
+
+    def __repr__(self) -> str:
+        return f"Picture({self._title})"
 
     def __str__(self) -> str:
         return self._svg
