@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 GOOD, BAD, WARN, PLAIN = "#2e9d4f", "#e04848", "#d99000", "#888888"
 WIDTH = 760  # pixels
-LINE = 24  # pixels from one row to the next
+LINE, SMALL = 24, 16  # pixels from one row to the next, from one line of a frame to the next
 SANS = 'font-family="system-ui, sans-serif" font-size="13"'
 MONO = 'font-family="ui-monospace, monospace" font-size="12"'
 FRAMES = ("header", "parent_header", "metadata", "content")
-CHARACTERS = 78  # of a frame that are shown
+CHARACTERS, LINES = 84, 3  # of a frame that are shown: in a line, and lines
 SIGNATURE = 24  # likewise of a signature: under some schemes it is a secret
 CHANNEL_HMAC = b"MKC1"
 
@@ -142,21 +142,19 @@ def frames(message: Sequence[bytes], *, covers: str | None = None) -> Picture:
 
 
 def _rows(rows: Sequence[tuple[str, str, str]]) -> Picture:
-    body = []
-    for n, (name, said, kind) in enumerate(rows):
-        y = 4 + LINE * n
-        body += [
-            _text(116, y + 15, name, "end"),
-            _box(124, y, WIDTH - 132, LINE - 3, kind),
-            _text(132, y + 15, said, font=MONO),
-        ]
-    y = 4 + LINE * len(rows)
+    body, y = [], 4
+    for name, said, kind in rows:
+        lines = [said[n : n + CHARACTERS] for n in range(0, len(said), CHARACTERS)]
+        height = LINE + SMALL * (len(lines) - 1)
+        body += [_text(116, y + 15, name, "end"), _box(124, y, WIDTH - 132, height - 3, kind)]
+        body += [_text(132, y + 15 + SMALL * n, line, font=MONO) for n, line in enumerate(lines)]
+        y += height
     body += [_box(124, y + 4, 14, 12, GOOD), _text(144, y + 14, "covered by the signature")]
     body += [_box(320, y + 4, 14, 12, PLAIN), _text(340, y + 14, "not covered")]
     return Picture(y + LINE, body, "the frames of a message: " + ", ".join(r[0] for r in rows))
 
 
-def _shown(frame: bytes, length: int = CHARACTERS) -> str:
+def _shown(frame: bytes, length: int = CHARACTERS * LINES) -> str:
     raw = bytes(frame)
     try:
         return shortened(raw.decode() or "(empty)", length)
