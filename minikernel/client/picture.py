@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minikernel.client.escape import shortened
 from minikernel.wire.frames import DELIMITER
+from minikernel.wire.message import loads_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -214,9 +215,9 @@ def timeline(spans: Sequence[Span], unit: str) -> Picture:
         body.append(_box(x, y + 4, max(4.0, (span.end - span.start) * scale), LINE - 4, span.kind))
         body.append(_text(x, y, span.label))
     body.append(_line(124, bottom + 4, WIDTH - 136, bottom + 4))
-    body.append(_text(124, bottom + 20, f"{first:g} {unit}"))
-    body.append(_text(WIDTH - 136, bottom + 20, f"{last:g} {unit}", "end"))
-    return Picture(bottom + 28, body, f"{len(spans)} events in {last - first:g} {unit}")
+    body.append(_text(124, bottom + 20, f"{first:.3g} {unit}"))
+    body.append(_text(WIDTH - 136, bottom + 20, f"{last:.3g} {unit}", "end"))
+    return Picture(bottom + 28, body, f"{len(spans)} events in {last - first:.3g} {unit}")
 
 
 class Trace(list["TraceEvent"]):
@@ -236,8 +237,15 @@ def _step(event: TraceEvent) -> Step:
     route = ("client", "kernel") if event.direction == "sent" else ("kernel", "client")
     label = f"{event.channel}: {event.msg_type or 'unknown'}"
     if event.verdict == "ok":
-        return Step(*route, label)
+        return Step(*route, label, note=_state(event))
     return Step(*route, label, BAD, f"refused, {event.verdict}")
+
+
+def _state(event: TraceEvent) -> str:
+    """What a status says: busy or idle."""
+    if event.msg_type != "status":
+        return ""
+    return str(loads_dict(event.frames[-1]).get("execution_state", ""))
 
 
 def _text(

@@ -103,6 +103,12 @@ def test_a_trace() -> None:
     assert repr(trace) == "Trace(2 messages)"
 
 
+def test_a_status_says_which() -> None:
+    frames = [b"status", DELIMITER, b"0" * 64, b"{}", b"{}", b"{}", b'{"execution_state": "busy"}']
+    trace = Trace([event(channel="iopub", msg_type="status", direction="received", frames=frames)])
+    assert texts(trace)[2:] == ["iopub: status  busy"]
+
+
 def test_a_timeline_is_to_scale() -> None:
     spans = [picture.Span("a", 0, 1, ""), picture.Span("b", 1, 4, "")]
     one, three = (float(box.get("width", "")) for box in drawn_boxes(spans))

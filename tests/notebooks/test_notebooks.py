@@ -117,6 +117,12 @@ def test_the_notebook_is_made_from_its_text(source: Path) -> None:
     assert from_text.notebook(source) == source.with_suffix(".ipynb").read_text(), "make notebooks"
 
 
+@pytest.mark.parametrize("source", from_text.SOURCES, ids=lambda path: path.stem)
+def test_links_resolve(source: Path) -> None:
+    for link in re.findall(r"\[[^\]]+\]\(([^)]+)\)", source.read_text()):
+        assert (source.parent / link).is_file(), link
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_what_is_committed_has_no_outputs_and_our_kernelspec(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
