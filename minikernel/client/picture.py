@@ -173,8 +173,8 @@ def matrix(
         columns: likewise.
         cells: by row and column; those that are missing stay empty.
     """
-    left, top = 240, 96
-    step = (WIDTH - left - 60) / max(1, len(columns))
+    left, top = 240, 100
+    step = (WIDTH - left - 90) / max(1, len(columns))
     body = [
         f'<g transform="translate({left + step * (n + 0.4):.1f} {top - 8}) rotate(-35)">'
         + _text(0, 0, name)
