@@ -8,7 +8,7 @@ FOR_DEMO := $(VENV)/.stamp-demo
 FOR_TEST := $(VENV)/.stamp-test
 INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
-.PHONY: help demo test check-all nightly bench notebooks docs-lab clean
+.PHONY: help demo test check-all nightly bench notebooks docs-lab mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,8 +41,13 @@ docs-lab: $(FOR_TEST) ## write docs/attacks.md and docs/channels.md from the tab
 	$(BIN)/python -m minikernel lab --expected --markdown > docs/attacks.md
 	$(BIN)/python -m minikernel lab --channels --markdown > docs/channels.md
 
+mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? over half an hour
+	@$(install) -e '.[mutation]'
+	nice -n 19 $(BIN)/python -m mutmut run
+	$(BIN)/python benchmarks/mutants.py
+
 clean: ## remove what make has made
-	rm -rf $(VENV) artifacts build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) artifacts build dist mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamps are written last: an installation that was cut off is made again.
 $(FOR_DEMO): $(INSTALLED)

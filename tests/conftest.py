@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import zmq
+from hypothesis import settings
 
 from minikernel.transport import connection
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DELIMITER = b"<IDS|MSG>"
+settings.register_profile(
+    "mutation", max_examples=10, derandomize=True
+)  # for each of 2,000 mutants
 PATIENCE = 20  # seconds until a test gives a kernel up
 REFUSAL = re.compile(
     r"minikernel: (shell|control|stdin|hb): refused, [a-z ]+; \d+ so far"

@@ -126,7 +126,7 @@ class ClientChannelHmac:
         bound = self._step is Step.NOTHING
         if channel is Channel.CONTROL:
             bound |= self._step is Step.WELCOME and self._routed
-        return self._end.session is not None and bound
+        return self._end.session is not None and bound and self.refusal is None
 
     def wait(self, now: float) -> float | None:
         """Seconds until something is due."""

@@ -110,10 +110,12 @@ class Session:
 
     def confirm(self) -> None:
         """Take a place: open the other channels."""
-        self.lines.update((channel, self._line(channel)) for channel in REST)
+        rest = {channel: self._line(channel) for channel in REST}
         if self.client.rights & Right.OBSERVE:
             self.publishing = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT)
         self.confirmed = True
+        # Last: who finds a line in another thread must not confirm, and count from 0, once more.
+        self.lines.update(rest)
 
     def _line(self, channel: Channel) -> Line:
         return Line(self.id, channel, self._keys, Direction.TO_CLIENT)

@@ -48,9 +48,11 @@ def run(args: argparse.Namespace) -> int:
         new, public = client_fields(fields)
     except ConfigError as error:
         raise ConfigError(f"connection file {args.kernel!r}: {error}") from None
-    if Path(args.client).exists():
-        raise ConfigError(f"connection file {args.client!r} is there already")
-    connection.write(args.client, new)
+    connection.create(args.client, new)
     if args.curve_clients is not None:
-        add_client(args.curve_clients, public, Path(args.client).stem)
+        try:
+            add_client(args.curve_clients, public, Path(args.client).stem)
+        except ConfigError:  # without the file the command can be repeated
+            Path(args.client).unlink()
+            raise
     return 0

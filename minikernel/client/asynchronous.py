@@ -164,6 +164,8 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
         await self._join(Channel.SHELL, timeout)
+        if (room := self._room(deadline)) is not None:
+            await self._converse(room, channels, {})
         self.iopub_channel.receiver.discard()
         msg_id = self.execute(code, allow_stdin=allow_stdin, **options)
         exchange = self._shell_exchange(msg_id, deadline)

@@ -16,15 +16,15 @@ from traitlets import Unicode
 
 from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import NULL, WEAK, create
+from minikernel.auth.registry import WEAK, create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.client.channels import HeartbeatChannel, Link, deadline_in
-from minikernel.client.credentials import credential_in, joining, unanswered
+from minikernel.client.credentials import chosen_scheme, credential_in, joining, unanswered
 from minikernel.client.escape import shortened
 from minikernel.client.exchange import GRACE, Admission, Exchange
 from minikernel.client.ledger import Ledger
 from minikernel.client.verifier import MESSAGE_CHANNELS, Verifier
-from minikernel.errors import ConfigError, RequestLost, TooManySessions
+from minikernel.errors import RequestLost, TooManySessions
 from minikernel.transport import connection
 from minikernel.transport.curve import ClientKeys, client_keys
 from minikernel.wire.channels import Channel
@@ -83,7 +83,7 @@ class VerifyingClient(KernelClient):
             ConfigError: no key, or another scheme than the one that was asked for.
         """
         if self._verifier is None:
-            name = self._chosen_scheme(self.named_scheme or self.session.signature_scheme)
+            name = chosen_scheme(self.scheme, self.named_scheme or self.session.signature_scheme)
             if name in WEAK:
                 warnings.warn(f"{name} rests on a broken hash; use hmac-sha256", stacklevel=2)
             key = SecretKey(self.session.key)
@@ -92,17 +92,6 @@ class VerifyingClient(KernelClient):
                 scheme or create(name, key, ReplayMemory()), self.session, scheme
             )
         return self._verifier
-
-    def _chosen_scheme(self, named: str) -> str:
-        wanted: str | None = self.scheme
-        if wanted is None and named == NULL:
-            raise ConfigError(
-                "the connection file asks for unauthenticated messages:"
-                ' pass scheme="null" if that is what you want'
-            )
-        if wanted not in {None, NULL, named}:
-            raise ConfigError(f"the connection file says scheme {named!r}, expected was {wanted!r}")
-        return NULL if wanted == NULL else named
 
     def load_connection_file(self, connection_file: str | None = None) -> None:
         """Take key, scheme and addresses from a connection file.
@@ -127,7 +116,7 @@ class VerifyingClient(KernelClient):
         connection.check_encryption(self.encryption, encrypted=curve is not None)
         secret = SecretKey(key if isinstance(key, bytes) else key.encode())
         # Refuses before anything has changed.
-        invitation = credential_in(info, self._chosen_scheme(named), secret)
+        invitation = credential_in(info, chosen_scheme(self.scheme, named), secret)
         self.named_scheme, self._invitation, self._verifier = named, invitation, None
         self._curve = curve
         foreign = not named.startswith(PREFIX)  # to jupyter_client's Session, which signs nothing
@@ -219,7 +208,7 @@ class VerifyingClient(KernelClient):
             for name in joining.under_way:
                 self._opened(name).receiver.has_message()  # takes what belongs to the handshake
         for channel, frames in self.verifier.due(now):
-            self._opened(channel).receiver.put(frames)
+            self._opened(channel).receiver.offer(frames)
 
     def _is_silent(self, now: float) -> bool:
         """Whether heartbeats have been sent for long, and none came back."""
@@ -241,6 +230,11 @@ class VerifyingClient(KernelClient):
             scheme.renew(now)
         self._look_again = 0.0
         return Admission(lambda: scheme.is_ready(channel), deadline=deadline_in(timeout))
+
+    def _room(self, deadline: float | None) -> Admission | None:
+        """Until shell takes a request; None: it does. A peer that encrypts otherwise never will."""
+        can_send = self.shell_channel.receiver.can_send
+        return None if can_send() else Admission(can_send, deadline=deadline)
 
     @property
     def lost(self) -> tuple[Lost, ...]:

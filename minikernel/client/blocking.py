@@ -186,6 +186,8 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
         deadline = deadline_in(timeout)
         channels = self._execute_channels(allow_stdin=allow_stdin)
         self._join(Channel.SHELL, timeout)
+        if (room := self._room(deadline)) is not None:
+            self._converse(room, channels, {})
         self.iopub_channel.receiver.discard()
         interrupt = None if self.manager is None else self.manager.interrupt_kernel
         with Forwarding(interrupt) as forwarding:

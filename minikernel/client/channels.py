@@ -5,6 +5,7 @@ What does not verify neither reaches the caller nor ends a wait: a timeout is a 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -104,6 +105,11 @@ class Receiver:
     def send(self, msg: Msg) -> None:
         """Sign and send a message of `Session.msg`."""
         self.put(self._link.verifier.seal(self._link.channel, msg))
+
+    def offer(self, frames: list[bytes]) -> None:
+        """Send frames that a handshake will repeat, unless `send` would wait."""
+        if self.can_send():
+            self.put(frames)
 
     def put(self, frames: list[bytes]) -> None:
         """Send frames as they are; waits where the queue is full."""
@@ -291,12 +297,19 @@ class HeartbeatChannel(HBChannel):
             ping = None if self._pause else scheme.ping()
             if ping is not None:
                 self.pings += 1
-                self.socket.send_multipart([b"", ping])
+                self._offer([b"", ping])
             self._exit.wait(PING_INTERVAL if ping is not None else self.time_to_dead / 10)
             while (frames := receive_nowait(self.socket)) is not None:
                 self._take_pong(scheme, frames[-1])
             if ping is not None:
                 self._beating = self.beats > answered
+
+    def _offer(self, frames: list[bytes]) -> None:
+        """Send, but never wait: a connection to who speaks otherwise is gone for good."""
+        if not self.socket.poll(0, POLLOUT):
+            self._create_socket(zmq.DEALER)
+        with contextlib.suppress(zmq.Again):
+            self.socket.send_multipart(frames, zmq.NOBLOCK)
 
     def _take_pong(self, scheme: ClientChannelHmac, frame: bytes) -> None:
         try:

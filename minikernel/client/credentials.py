@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from minikernel.auth.registry import CHALLENGE_ONCE, CHANNEL_HMAC, check
+from minikernel.auth.registry import CHALLENGE_ONCE, CHANNEL_HMAC, NULL, check
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +29,26 @@ class Invitation(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Invitation({self.client_id!r}, {self.rights})"
+
+
+def chosen_scheme(wanted: str | None, named: str) -> str:
+    """The scheme to speak.
+
+    Args:
+        wanted: what the caller expects; None: anything but no authentication.
+        named: what the connection file says.
+
+    Raises:
+        ConfigError: they do not agree.
+    """
+    if wanted is None and named == NULL:
+        raise ConfigError(
+            "the connection file asks for unauthenticated messages:"
+            ' pass scheme="null" if that is what you want'
+        )
+    if wanted not in {None, NULL, named}:
+        raise ConfigError(f"the connection file says scheme {named!r}, expected was {wanted!r}")
+    return NULL if wanted == NULL else named
 
 
 def credential_in(fields: Mapping[str, Any], scheme: str, key: SecretKey) -> Credential | None:

@@ -18,7 +18,7 @@ GRACE = 1.0  # seconds without output after the reply; then `idle` was lost on t
 
 
 class Admission:
-    """A handshake: over when requests may be sent.
+    """Over when requests may be sent: after a handshake, or when there is room for them.
 
     Args:
         is_ready: tells whether they may.
@@ -45,7 +45,7 @@ class Admission:
     def lapse(self, now: float, *, quiet: bool) -> None:  # noqa: ARG002 - as Exchange.lapse
         """Raises TimeoutError if the deadline is over."""
         if self._deadline is not None and now >= self._deadline and not self.over:
-            raise TimeoutError("the kernel did not answer the handshake")
+            raise TimeoutError("the kernel takes no requests")
 
 
 class Exchange:

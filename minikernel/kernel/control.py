@@ -126,7 +126,7 @@ class Control:
             self._subscriptions: self._publisher.welcome,
             self._wake_read: self._woken,
         }
-        Watch(sources, tick=self._on_tick).run(lambda: self._ended)
+        Watch(sources, tick=self._tick).run(lambda: self._ended)
 
     def end(self) -> None:
         """Make `run` return soon."""
@@ -170,6 +170,16 @@ class Control:
                 self._open = question
                 self._put(question)
         self._on_wake(signals)
+
+    def _tick(self) -> None:
+        self._on_tick()
+        question, clients = self._open, self._clients
+        if question is None or clients is None:
+            return
+        # Its session may have been dropped, or its place taken: then nobody is left to answer.
+        if clients.current(question.asker.peer) is None:
+            question.answer(None)
+            self._open = None
 
     def _put(self, question: Question) -> None:
         """Put a question to its client, or to the session that took over from it."""

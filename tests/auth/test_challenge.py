@@ -253,3 +253,33 @@ def test_any_bytes_are_taken_or_refused(dialect: Dialect, junk: bytes, word: byt
     if dialect.words:
         with pytest.raises(ChallengeError):
             responder.conclude(junk)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_a_wrong_answer_is_told_in_the_words_of_the_dialect(dialect: Dialect) -> None:
+    for length in (0, 16, 64):
+        with pytest.raises(ChallengeError) as caught:
+            challenger(dialect).verify(bytes(length))
+        assert caught.value.reply == (FAILURE if dialect.words else b"")
+        in_md5 = dialect is SHA256 and length == 16
+        assert ("in MD5" in str(caught.value)) is in_md5
+
+
+@pytest.mark.parametrize("dialect", [SHA256, MD5], ids=lambda d: d.name)
+def test_md5_is_named_only_where_it_is_asked_for(dialect: Dialect) -> None:
+    for length in (0, 20, 21):
+        message = CHALLENGE + bytes(length)
+        if dialect is MD5 and length:
+            Responder(KEY, dialect=dialect).answer(message)
+            continue
+        with pytest.raises(ChallengeError) as caught:
+            Responder(KEY, dialect=dialect).answer(message)
+        assert ("asks for MD5" in str(caught.value)) is (length == 20)
+
+
+def test_the_longest_challenge() -> None:
+    longest = CHALLENGE + SHA256.tag
+    longest += bytes(MAX_MESSAGE - len(longest))
+    assert Responder(KEY).answer(longest)
+    with pytest.raises(ChallengeError):
+        Responder(KEY).answer(longest + b"\0")

@@ -157,3 +157,8 @@ def test_no_two_ways_to_cut_the_frames_have_the_same_tag() -> None:
 def test_a_memoryview_is_as_long_as_its_bytes() -> None:
     view = memoryview(struct.pack("3d", 1, 2, 3)).cast("d")
     assert data_tag(b"k", b"", [view]) == data_tag(b"k", b"", [bytes(view)])  # type: ignore[list-item]
+
+
+def test_a_publish_counter_of_64_bits() -> None:
+    unsigned = unsigned_challenge(b"s" * 8, b"r" * 16, b"n" * 32, 2**64 - 1)
+    assert parse_challenge(unsigned + bytes(32)).published == 2**64 - 1

@@ -144,3 +144,22 @@ def test_secrets_are_not_shown_and_not_pickled() -> None:
     assert str(credential.psk.reveal()) not in repr(credential)
     with pytest.raises(TypeError):
         pickle.dumps(credential)
+
+
+def test_an_invitation_is_what_its_file_says() -> None:
+    credential = invited("alice", 3, "aB" * 32)
+    assert (credential.client_id, credential.rights) == ("alice", 3)
+    assert credential.psk.reveal() == bytes([0xAB]) * 32
+
+
+def test_named_rights_and_no_others() -> None:
+    assert parse_rights("execute") == 2
+    assert parse_rights(" Observe,INPUT") == 9
+
+
+@pytest.mark.parametrize("rights", [0, 256, -1])
+def test_rights_that_no_invitation_has(rights: int) -> None:
+    with pytest.raises(ConfigError):
+        Master(KEY).invite("alice", rights)
+    with pytest.raises(ConfigError):
+        invited("alice", rights, PSK)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minikernel.auth.channel_hmac_keys import SessionKeys
 from minikernel.auth.channel_hmac_sessions import Places
 from minikernel.errors import ConfigError, TooManySessions, UnknownSession
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from conftest import Stage, Visitor
+
+    from minikernel.auth.keys import SecretKey
 
 C, S = Channel.CONTROL, Channel.SHELL
 
@@ -178,3 +181,23 @@ def test_an_idle_session_is_dropped_after_15_minutes(stage: Stage) -> None:
     with pytest.raises(UnknownSession):
         idle.send(S)
     pinging.send(S)
+
+
+def test_no_other_thread_finds_a_channel_of_a_session_that_is_not_confirmed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = stage.owner()
+    visitor.shake()
+    (session,) = stage.kernel._table
+    seen = []
+    key = SessionKeys.key
+
+    def watched(*args: Any) -> SecretKey:  # a moment when the other thread may have its turn
+        seen.append(S in session.lines and not session.confirmed)
+        return key(*args)
+
+    monkeypatch.setattr(SessionKeys, "key", watched)
+    visitor.bind()
+    assert session.confirmed
+    assert len(seen) > 1
+    assert not any(seen)

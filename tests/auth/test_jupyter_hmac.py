@@ -86,3 +86,8 @@ def test_the_kernel_s_session_belongs_to_the_key() -> None:
     assert kernel_session_id(KEY) == kernel_session_id(SecretKey(b"secret"))
     assert kernel_session_id(KEY) != kernel_session_id(SecretKey(b"other"))
     assert len(kernel_session_id(KEY)) == 32
+
+
+def test_the_session_id_of_all_runs_is_derived_from_the_key() -> None:
+    expected = hmac.new(b"minikernel session id", b"secret", hashlib.sha256).digest()[:16].hex()
+    assert kernel_session_id(KEY) == expected

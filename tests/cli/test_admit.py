@@ -57,6 +57,18 @@ def test_a_client_is_admitted(kernel: str, call: Callable[..., Any], tmp_path: P
     assert json.loads(alice.read_text()) == fields
 
 
+def test_what_can_not_be_finished_is_not_begun(
+    kernel: str, call: Callable[..., Any], tmp_path: Path
+) -> None:
+    dangling = tmp_path / "alice.json"
+    dangling.symlink_to("nowhere")
+    assert "is there already" in call("admit", kernel, "alice.json").err
+    assert dangling.is_symlink()
+    said = call("admit", kernel, "bob.json", "--curve-clients", "no/such/list")
+    assert said.code == 2
+    assert not (tmp_path / "bob.json").exists()
+
+
 def test_files_of_which_no_client_can_be_made(call: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     fields = connection.new_fields(

@@ -14,6 +14,8 @@ import pytest
 import zmq
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import KernelProcess, RawClient
 
 PATIENCE = 20
@@ -299,3 +301,13 @@ def test_two_clients_at_the_same_time(
     assert clients[0].reply(clients[0].shell, asked)["content"]["status"] == "ok"
     texts = [m["content"].get("text") for m in clients[0].outputs(asked)]
     assert "mine\n" in texts
+
+
+def test_without_guards_another_message_on_stdin_is_no_answer(
+    start_kernel: Callable[..., KernelProcess], connect: Callable[..., RawClient]
+) -> None:
+    client = connect(start_kernel("--guards", "off"))
+    client.send(client.shell, "execute_request", code="print(input())", allow_stdin=True)
+    client.receive(client.stdin)
+    client.send(client.stdin, "execute_request", code="1")
+    assert wait_for(client, "stdin", 1) == {"not asked": 1}

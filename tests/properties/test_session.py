@@ -170,6 +170,7 @@ def test_a_nan_and_a_surrogate_of_session(packer: str) -> None:
 def test_a_nan_a_surrogate_and_a_big_integer_of_ours(packer: str) -> None:
     content = {"nan": float("nan"), "text": "a\ud800b", "big": 2**80, "k\udfffey": [float("inf")]}
     _, rest = SESSIONS[packer].feed_identities(sealed(content))
+    SESSIONS[packer].digest_history.clear()  # a test may run twice
     received = SESSIONS[packer].deserialize(rest)["content"]
     assert received["nan"] is None
     assert received["text"] == "a?b"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.auth.scheme import Address
+from minikernel.auth.scheme import Address, KeyScheme
 from minikernel.errors import (
     BadSignature,
     ContentError,
     FramingError,
+    PermissionDenied,
     Reflected,
     RemoteProtocolError,
     Replayed,
@@ -25,8 +27,13 @@ from minikernel.errors import (
 from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS, ExecuteRequest
-from minikernel.wire.frames import DELIMITER
+from minikernel.wire.frames import DELIMITER, LIMITS, Limits
 from minikernel.wire.message import HeaderFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minikernel.auth.scheme import Peer, Sealed
 
 KEY = b"k" * 32
 NOW = datetime(2026, 9, 21, 13, 33, 20, tzinfo=timezone.utc).timestamp()
@@ -193,6 +200,187 @@ def test_nothing_is_decoded_before_the_signature_has_verified() -> None:
 
 def test_refuse_moves_a_message_from_verified_to_rejected() -> None:
     receiver = end()
-    receiver.receive(stock())
-    receiver.refuse("not asked")
-    assert (receiver.tally.verified, receiver.tally.rejected) == (0, {"not asked": 1})
+    for n in (1, 2):
+        receiver.receive(stock(msg_id=str(n)))
+        receiver.refuse("not asked")
+        assert (receiver.tally.verified, receiver.tally.rejected) == (0, {"not asked": n})
+
+
+# What an end asks of its scheme
+
+
+class House(KeyScheme):
+    """A scheme that shakes hands, has a type of its own, and notes what it was asked."""
+
+    name = "house"
+    own_types = frozenset({"knock"})
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+        self.way = True
+
+    def sign(self, frames: Sequence[bytes]) -> bytes:
+        return b"signed" if frames else b""
+
+    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:
+        if signature != self.sign(frames):
+            raise BadSignature("not signed")
+
+    def seal(self, channel: Channel, frames: Sequence[bytes], to: Peer) -> Sealed | None:
+        assert channel is Channel.SHELL
+        return super().seal(channel, frames, to) if self.way else None
+
+    def greet(self, channel: Channel, frame: bytes, route: tuple[bytes, ...]) -> bytes | None:
+        self.asked.append((channel, frame, route))
+        if frame == b"junk":
+            raise BadSignature("junk")
+        return b"answer" if frame == b"knock" else None
+
+    def permit(self, peer: Peer, msg_type: str, session: str) -> None:
+        self.asked.append((peer, msg_type, session))
+        if msg_type == "shutdown_request":
+            raise PermissionDenied("not you")
+
+
+def house(limits: Limits = LIMITS) -> tuple[House, ChannelEnd]:
+    scheme = House()
+    factory = HeaderFactory("kernel", "run", "user", lambda: b'""')
+    end = ChannelEnd(
+        Channel.SHELL,
+        Role.KERNEL,
+        scheme,
+        factory,
+        guards=Guards(own_session="kernel"),
+        contents=REQUESTS,
+        limits=limits,
+    )
+    return scheme, end
+
+
+def said(msg_type: str, content: bytes = b"{}", parent: bytes = b"{}") -> list[bytes]:
+    header = json.dumps({**HEADER, "msg_type": msg_type}).encode()
+    return [b"way", DELIMITER, b"signed", header, parent, b"{}", content]
+
+
+def test_greetings_are_answered_on_their_way_back() -> None:
+    scheme, end = house()
+    assert end.greet([b"a", b"b", DELIMITER, b"knock"]) == [b"a", b"b", DELIMITER, b"answer"]
+    assert end.greet([b"a", DELIMITER, b"else"]) is None
+    assert scheme.asked == [
+        (Channel.SHELL, b"knock", (b"a", b"b")),
+        (Channel.SHELL, b"else", (b"a",)),
+    ]
+    assert (end.tally.verified, end.tally.rejected) == (0, {})
+
+
+def test_a_greeting_that_proves_nothing_is_counted() -> None:
+    _, end = house()
+    for n in (1, 2):
+        with pytest.raises(BadSignature):
+            end.greet([b"a", DELIMITER, b"junk"])
+        assert end.tally.rejected == {"bad signature": n}
+
+
+def test_only_what_was_sealed_counts_as_sent() -> None:
+    scheme, end = house()
+    frames = end.compose(b"status", b"{}")
+    for n in (1, 2):
+        assert end.seal(frames, Address((b"x",))) == [b"x", DELIMITER, b"signed", *frames]
+        assert end.tally.sent == n
+    scheme.way = False
+    assert end.seal(frames, Address((b"x",))) is None
+    assert end.tally.sent == 2
+
+
+def test_a_scheme_s_own_types_are_carried() -> None:
+    scheme, end = house()
+    message = end.receive(said("knock"))
+    assert message.header.msg_type == "knock"
+    assert scheme.asked == [(message.peer, "knock", "stock")]
+    with pytest.raises(ContentError):
+        end.receive(said("ring"))
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"),
+    [
+        (said("shutdown_request", b"{"), PermissionDenied),  # before its content is looked at
+        (said("execute_request", b'{"code":1}'), ContentError),
+        (said("execute_request", b'{"code":"1"}', b"["), ContentError),
+        (said("interrupt_request"), ContentError),
+    ],
+)
+def test_who_is_refused_for_what_it_says_is_named(
+    frames: list[bytes], error: type[ContentError]
+) -> None:
+    _, end = house()
+    with pytest.raises(ContentError) as caught:
+        end.receive(frames)
+    assert type(caught.value) is error
+    assert caught.value.peer == Address((b"way",))
+    assert caught.value.msg_type == json.loads(frames[3])["msg_type"]
+    assert json.loads(caught.value.header)["msg_id"] == "1"
+
+
+def test_who_is_not_authentic_is_asked_nothing() -> None:
+    scheme, end = house()
+    frames = said("execute_request")
+    frames[2] = b"forged"
+    refused(end, frames, BadSignature)
+    assert scheme.asked == []
+
+
+def test_limits_of_frames() -> None:
+    _, end = house(Limits(before=1, after=4))
+    end.receive(said("execute_request", b'{"code":""}'))
+    for frames in (
+        [b"one more", *said("execute_request", b'{"code":""}')],
+        [*said("execute_request", b'{"code":""}'), b"one more"],
+    ):
+        with pytest.raises(FramingError):
+            end.receive(frames)
+    assert end.tally.rejected == {"framing": 2}
+
+
+def test_max_age_needs_a_clock_and_takes_the_last_second() -> None:
+    strict = Guards(own_session="kernel", max_age=60)
+    for date in ("2026-09-21T13:32:20Z", "2026-09-21T13:34:20Z"):
+        end(guards=strict).receive(stock(date=date))
+    clockless = end(guards=strict)
+    clockless._now = None
+    refused(clockless, stock(date="2026-09-21T13:33:20Z"), Stale)
+
+
+def test_what_is_composed() -> None:
+    client = end(role=Role.CLIENT, session="client")
+    frames = client.compose(b"comm_msg", {"a": 1}, parent=b'{"p":1}', metadata={"m": 2})
+    header, parent, metadata, content = frames
+    assert json.loads(header)["msg_type"] == "comm_msg"
+    assert (parent, content) == (b'{"p":1}', b'{"a":1}')
+    assert json.loads(metadata)["m"] == 2
+    nothing = client.compose(b"comm_msg", b"{}")
+    assert (nothing[1], nothing[3]) == (b"{}", b"{}")
+    digest = hashlib.sha256(bytes(8)).hexdigest()
+    assert json.loads(nothing[2]) == {"minikernel": {"buffers_sha256": digest}}
+    one = client.compose(b"comm_msg", b"{}", buffers=[b"ab"])
+    digest = hashlib.sha256((1).to_bytes(8, "big") + (2).to_bytes(8, "big") + b"ab").hexdigest()
+    assert json.loads(one[2]) == {"minikernel": {"buffers_sha256": digest}}
+    bare = end(guards=BARE, role=Role.CLIENT)
+    assert bare.compose(b"comm_msg", b"{}", metadata={"m": 2})[2] == b'{"m":2}'
+
+
+def test_a_bare_end_does_not_look_at_buffers() -> None:
+    frames = sealed(end(role=Role.CLIENT, session="client"), b"comm_msg", {"comm_id": "1"})
+    assert end(guards=BARE).receive([*frames, b"a buffer"]).buffers == [b"a buffer"]
+
+
+@pytest.mark.parametrize("metadata", [{"minikernel": 1}, {"minikernel": {}}, {"minikernel": []}])
+def test_a_mark_of_somebody_else_is_none(metadata: Any) -> None:
+    frames = stock({"comm_id": "1"}, metadata, msg_type="comm_msg")
+    assert end().receive([*frames, b"buffer"]).buffers == [b"buffer"]
+
+
+def test_the_table_of_a_client() -> None:
+    client = end(role=Role.CLIENT, session="client")
+    client.receive(stock(msg_type="execute_reply"))
+    refused(client, stock(msg_type="execute_request"), ContentError)

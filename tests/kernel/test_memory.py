@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.replay_memory import DIGEST_LENGTH
+from minikernel.errors import Replayed
+from minikernel.kernel.memory import DurableMemory
+from minikernel.kernel.refusals import Log
+from minikernel.transport.ring_file import RingFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = SecretKey(b"key")
+DIGEST = b"d" * DIGEST_LENGTH
+IN_RAM = "minikernel: the replay memory is kept in RAM only: "
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Path:
+    return tmp_path / "terminal"
+
+
+@pytest.fixture
+def log(terminal: Path) -> Log:
+    file = os.open(terminal, os.O_WRONLY | os.O_CREAT, 0o600)
+    return Log(lambda: file)
+
+
+def test_a_later_run_remembers(tmp_path: Path, log: Log, terminal: Path) -> None:
+    for run in range(2):
+        memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+        try:
+            if run:
+                with pytest.raises(Replayed):
+                    memory.replays.admit(DIGEST)
+            else:
+                memory.replays.admit(DIGEST)
+        finally:
+            memory.close()
+    assert terminal.read_text() == ""
+
+
+def test_a_closed_memory_lets_go_of_its_file(tmp_path: Path, log: Log) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    memory.close()
+    memory.close()
+    RingFile(tmp_path / "k.ring", KEY).close()
+
+
+def test_without_a_file_it_is_kept_in_ram_and_said(
+    tmp_path: Path, log: Log, terminal: Path
+) -> None:
+    memory = DurableMemory(tmp_path / "missing" / "k.ring", KEY, log)
+    memory.replays.admit(DIGEST)
+    with pytest.raises(Replayed):
+        memory.replays.admit(DIGEST)
+    memory.close()
+    assert terminal.read_text() == IN_RAM + "No such file or directory\n"
+
+
+def test_a_disk_that_fails_takes_the_past_and_not_the_kernel(
+    tmp_path: Path, log: Log, terminal: Path
+) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    assert memory._ring is not None
+    memory._ring.close()  # what is written now fails
+    for n in (1, 2):
+        memory.replays.admit(bytes([n]) * DIGEST_LENGTH)
+        with pytest.raises(Replayed):
+            memory.replays.admit(bytes([n]) * DIGEST_LENGTH)
+    assert terminal.read_text() == IN_RAM + "Bad file descriptor\n"
+    memory.close()
