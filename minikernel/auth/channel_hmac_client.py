@@ -13,6 +13,7 @@ from minikernel.auth.channel_hmac_frames import (
     DATA_CHANNELS,
     NONCE,
     Type,
+    keyed,
     mac,
     parse_challenge,
     parse_publication,
@@ -75,7 +76,7 @@ class ClientSession:
         self.run_id = challenge.run_id
         self.published = published
         self.lines = {c: Line(self.id, c, keys, Direction.TO_KERNEL) for c in CHANNELS}
-        self._publishing = keys.key(Channel.IOPUB, Direction.TO_CLIENT)
+        self._publishing = keyed(keys.key(Channel.IOPUB, Direction.TO_CLIENT))
         self._pings: list[int] = []
 
     def seal(self, channel: Channel, frames: Sequence[bytes]) -> bytes:
@@ -105,7 +106,7 @@ class ClientSession:
         with self.published.lock:
             self.published.counter.check(received.counter)
             digest = published_digest(received.header, topic, frames)
-            if not hmac.compare_digest(published_tag(self._publishing.reveal(), digest), tag):
+            if not hmac.compare_digest(published_tag(self._publishing, digest), tag):
                 raise BadSignature("the tag does not match")
             self.published.counter.mark(received.counter)
 

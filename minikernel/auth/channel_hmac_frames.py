@@ -17,6 +17,8 @@ from minikernel.wire.channels import Channel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minikernel.auth.keys import SecretKey
+
 
 class Type(enum.IntEnum):
     """The types of AUTH."""
@@ -207,12 +209,21 @@ def _check_start(auth: bytes, kind: Type, channel: Channel) -> None:
         raise FramingError(f"not a {kind.name} of {channel.value}")
 
 
-def mac(key: bytes, *parts: bytes) -> bytes:
+def keyed(key: SecretKey) -> hmac.HMAC:
+    """An HMAC-SHA256 to be copied for each message: a third faster than with the key."""
+    return hmac.new(key.reveal(), digestmod="sha256")
+
+
+def mac(key: bytes | hmac.HMAC, *parts: bytes) -> bytes:
     """HMAC-SHA256 over the parts."""
-    return hmac.digest(key, b"".join(parts), "sha256")
+    if isinstance(key, bytes):
+        return hmac.digest(key, b"".join(parts), "sha256")
+    tag = key.copy()
+    tag.update(b"".join(parts))
+    return tag.digest()
 
 
-def data_tag(key: bytes, head: bytes, frames: Sequence[bytes]) -> bytes:
+def data_tag(key: bytes | hmac.HMAC, head: bytes, frames: Sequence[bytes]) -> bytes:
     """The tag of DATA (section 4)."""
     return mac(key, head, _lengths(frames), *frames)
 
@@ -223,7 +234,7 @@ def published_digest(head: bytes, topic: bytes, frames: Sequence[bytes]) -> byte
     return hashlib.sha256(b"".join((b"publish\0", head, _lengths(signed), *signed))).digest()
 
 
-def published_tag(key: bytes, digest: bytes) -> bytes:
+def published_tag(key: bytes | hmac.HMAC, digest: bytes) -> bytes:
     """The tag of one session's entry in a PUBLISH."""
     return mac(key, digest)[:SHORT_TAG]
 

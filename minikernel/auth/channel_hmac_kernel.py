@@ -50,6 +50,7 @@ from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from hmac import HMAC
 
     from minikernel.auth.channel_hmac_line import Line, Route
     from minikernel.auth.channel_hmac_sessions import Account
@@ -97,7 +98,7 @@ class KernelEnd:
         self._doorkeeper: Doorkeeper | None = Doorkeeper(Master(key), refuse, self._places, entropy)
         self._table = SessionTable(self._places)
         self._published = Numbering()
-        self._observers: tuple[tuple[bytes, SecretKey], ...] = ()
+        self._observers: tuple[tuple[bytes, HMAC], ...] = ()
 
     def hello(self, auth: bytes, now: float) -> bytes:
         """The CHALLENGE for a HELLO that came on control with nothing after it (section 3).
@@ -284,7 +285,7 @@ class KernelEnd:
             digest = published_digest(head, topic, frames)
             return publication(
                 head,
-                [(sid, published_tag(key.reveal(), digest)) for sid, key in self._observers],
+                [(sid, published_tag(key, digest)) for sid, key in self._observers],
             )
 
     def pong(self, ping: bytes, now: float) -> bytes:

@@ -6,7 +6,7 @@ import hmac
 import threading
 from typing import TYPE_CHECKING
 
-from minikernel.auth.channel_hmac_frames import Type, data_tag, header, mac
+from minikernel.auth.channel_hmac_frames import Type, data_tag, header, keyed, mac
 from minikernel.auth.channel_hmac_keys import Direction
 from minikernel.auth.counter import Counter, Numbering
 from minikernel.errors import BadSignature, WrongRoute
@@ -44,14 +44,14 @@ class Line:
         self.received = Counter()
         self._session = session
         self._channel = channel
-        self._sending = keys.key(channel, sends)
-        self._receiving = keys.key(channel, receives)
+        self._sending = keyed(keys.key(channel, sends))
+        self._receiving = keyed(keys.key(channel, receives))
 
     def seal(self, frames: Sequence[bytes]) -> bytes:
         """DATA for these frames. Raises LocalProtocolError when the counter is used up."""
         with self.lock:
             head = header(Type.DATA, self._channel, self._session, self.sent.draw())
-            return head + data_tag(self._sending.reveal(), head, frames)
+            return head + data_tag(self._sending, head, frames)
 
     def ping(self) -> bytes:
         """The next PING."""
@@ -61,7 +61,7 @@ class Line:
     def tagged(self, kind: Type, counter: int) -> bytes:
         """A PING or PONG with this counter."""
         head = header(kind, self._channel, self._session, counter)
-        return head + mac(self._sending.reveal(), head)
+        return head + mac(self._sending, head)
 
     def admit(
         self, received: Tagged, frames: Sequence[bytes] | None, route: Route | None = None
@@ -79,11 +79,10 @@ class Line:
         if self.route is not None and route != self.route:
             raise WrongRoute("this connection is not the session's")
         self.received.check(received.counter)
-        key = self._receiving.reveal()
         if frames is None:
-            expected = mac(key, received.header)
+            expected = mac(self._receiving, received.header)
         else:
-            expected = data_tag(key, received.header, frames)
+            expected = data_tag(self._receiving, received.header, frames)
         if not hmac.compare_digest(expected, received.tag):
             raise BadSignature("the tag does not match")
         self.route = route

@@ -7,7 +7,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from minikernel.auth.channel_hmac_frames import DATA_CHANNELS, MAX_ENTRIES
+from minikernel.auth.channel_hmac_frames import DATA_CHANNELS, MAX_ENTRIES, keyed
 from minikernel.auth.channel_hmac_keys import OWNER_ID, Direction, Right
 from minikernel.auth.channel_hmac_line import Line
 from minikernel.errors import ConfigError
@@ -15,9 +15,9 @@ from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from hmac import HMAC
 
     from minikernel.auth.channel_hmac_keys import Credential, SessionKeys
-    from minikernel.auth.keys import SecretKey
 
 REST = (Channel.SHELL, Channel.STDIN, Channel.HEARTBEAT)  # for confirmed sessions only
 
@@ -84,7 +84,7 @@ class Session:
         self.name: str | None = None  # header.session of its messages
         self.replaced: tuple[bytes, Account] | None = None  # which it replaced
         self.forebears: weakref.WeakSet[Session] = weakref.WeakSet()
-        self.publishing: SecretKey | None = None  # signs its tags in a PUBLISH, if it gets any
+        self.publishing: HMAC | None = None  # signs its tags in a PUBLISH, if it gets any
         self._keys = keys
         self.lines = {Channel.CONTROL: self._line(Channel.CONTROL)}
 
@@ -112,7 +112,7 @@ class Session:
         """Take a place: open the other channels."""
         rest = {channel: self._line(channel) for channel in REST}
         if self.client.rights & Right.OBSERVE:
-            self.publishing = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT)
+            self.publishing = keyed(self._keys.key(Channel.IOPUB, Direction.TO_CLIENT))
         self.confirmed = True
         # Last: who finds a line in another thread must not confirm, and count from 0, once more.
         self.lines.update(rest)
