@@ -40,7 +40,8 @@ bench: $(FOR_TEST) $(FOR_BENCH) ## docs/benchmarks.md, beside other kernels; und
 soak: $(FOR_TEST) ## two minutes of a thousand cells a second; `make soak HOURS=1`
 	$(BIN)/python benchmarks/soak.py $(if $(HOURS),--hours $(HOURS))
 
-notebooks: $(FOR_TEST) ## run the notebooks
+notebooks: $(FOR_TEST) ## write the notebooks from their text, and run them
+	$(BIN)/python notebooks/from_text.py
 	$(PYTEST) tests/notebooks
 
 docs-lab: $(FOR_TEST) ## write docs/attacks.md and docs/channels.md from the tables

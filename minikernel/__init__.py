@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minikernel.client.launch import connect, connect_async, launch, launch_async
     from minikernel.client.ledger import Ledger
     from minikernel.client.manager import AsyncMiniKernelManager, MiniKernelManager
+    from minikernel.client.picture import Trace
     from minikernel.client.result import Result
     from minikernel.client.verifier import TraceEvent
     from minikernel.errors import (
@@ -49,6 +50,7 @@ __all__ = [
     "RequestLost",
     "Result",
     "TooManySessions",
+    "Trace",
     "TraceEvent",
     "connect",
     "connect_async",
@@ -67,6 +69,7 @@ _HOMES = {
     "AsyncMiniKernelManager": "client.manager",
     "MiniKernelManager": "client.manager",
     "Result": "client.result",
+    "Trace": "client.picture",
     "TraceEvent": "client.verifier",
 }
 

@@ -14,6 +14,7 @@ import msgspec
 
 from minikernel.auth.registry import WITH_SESSIONS
 from minikernel.auth.scheme import Address, Fate, Greeting
+from minikernel.client import picture
 from minikernel.errors import LocalProtocolError, RemoteProtocolError
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
@@ -50,6 +51,9 @@ class TraceEvent(NamedTuple):
     size: int  # bytes of all frames
     verdict: str  # "ok", or the reason why it was dropped
     frames: Sequence[bytes]  # as they stand on the wire
+
+    def _repr_html_(self) -> str:
+        return str(picture.frames(self.frames))
 
 
 class Asked(NamedTuple):

@@ -1,4 +1,7 @@
-"""JupyterLab in a browser: a notebook as people use it. Leaves artifacts/jupyterlab.png."""
+"""JupyterLab in a browser: a notebook as people use it, and a lesson in both themes.
+
+Leaves artifacts/jupyterlab.png, artifacts/lesson-light.png and artifacts/lesson-dark.png.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def chromium() -> str:
 def server(jupyter: Path, tmp_path: Path) -> Iterator[str]:
     """A JupyterLab of our own; its address."""
     news = jupyter / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
+    news.mkdir(parents=True, exist_ok=True)
     (news / "notification.jupyterlab-settings").write_text(
         json.dumps({"fetchNews": "false", "checkForUpdates": False})
     )
@@ -247,3 +250,40 @@ def tab_completes(notebook: Notebook) -> None:
     popup = notebook.page.locator(".jp-Completer")
     popup.get_by_text("isdecimal").wait_for()
     popup.get_by_text("isdigit").wait_for()
+
+
+LESSON = Path(__file__).parents[2] / "notebooks" / "02-signature.ipynb"
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+TO_THE_TOP = "() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)"
+# How light the texts of a picture are, and the page behind it: 0 is black, 1 is white.
+LIGHTNESS = """svg => {
+  const light = (element, property) => {
+    const [red, green, blue] = getComputedStyle(element)[property].match(/[\\d.]+/g);
+    return (0.21 * red + 0.72 * green + 0.07 * blue) / 255;
+  };
+  const text = light(svg.querySelector('text'), 'fill');
+  return [text, light(svg.closest('.jp-Notebook'), 'backgroundColor')];
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_lesson(server: str, page: Page, jupyter: Path, tmp_path: Path, theme: str) -> None:
+    themes = jupyter / "settings" / "@jupyterlab" / "apputils-extension"
+    (themes / "themes.jupyterlab-settings").write_text(
+        json.dumps({"theme": f"JupyterLab {theme.title()}"})
+    )
+    shutil.copy(LESSON, tmp_path)
+    page.set_viewport_size({"width": 1200, "height": 5000})  # all cells are drawn
+    page.goto(f"{server}/lab/tree/{LESSON.name}?reset&token={TOKEN}")
+    notebook = Notebook(page)
+    notebook.wait_for_kernel()
+    page.evaluate(RUN_ALL)
+    page.locator(".jp-OutputArea").get_by_text("Not yet").wait_for()
+    notebook.wait_for_kernel()
+    picture = page.locator(".jp-OutputArea svg[role=img]").first
+    picture.get_by_text("<IDS|MSG>").wait_for()
+    text, behind = picture.evaluate(LIGHTNESS)
+    assert abs(text - behind) > 0.6, "texts are hard to read"
+    assert (behind < 0.5) == (theme == "dark")
+    page.evaluate(TO_THE_TOP)
+    screenshot(page, f"lesson-{theme}.png")

@@ -13,15 +13,29 @@ from nbclient import NotebookClient
 
 from minikernel.cli.app import main
 
+# No packages: `--import-mode=importlib` puts neither directory on the path.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "notebooks")]
+import from_text  # noqa: E402 - found by the line above
+from solutions import SOLUTIONS  # noqa: E402 - likewise
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+LESSONS = sorted(SOLUTIONS)
 TIMEOUT = 60  # seconds a cell
 KEYS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Shows the key of the notebook's own client; it is taken out of the outputs again.
-TELL_KEY = "print(client.session.key.decode())"
+# Shows the keys of the notebook's own client and of all its kernels; taken out again.
+TELL_KEYS = """
+import minikernel as _minikernel
+for _thing in list(globals().values()):
+    if isinstance(_thing, _minikernel.MiniKernelClient):
+        print(_thing.session.key.decode())
+    elif isinstance(_thing, dict) and isinstance(_thing.get("key"), str):
+        print(_thing["key"])
+"""
+EXERCISE, CHECK, SOLUTION, CHECKED = "exercise", "check", "solution", "check-again"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +57,21 @@ class Executed:
 
     def __init__(self, path: Path, directory: Path) -> None:
         self.notebook = nbformat.read(path, as_version=4)
-        telling = nbformat.v4.new_code_cell(TELL_KEY)
+        if path.stem in SOLUTIONS:
+            self._solve(SOLUTIONS[path.stem])
+        telling = nbformat.v4.new_code_cell(TELL_KEYS)
         self.notebook.cells.append(telling)
         resources = {"metadata": {"path": str(directory)}}
         NotebookClient(self.notebook, timeout=TIMEOUT, resources=resources).execute()
         self.notebook.cells.pop()
-        self.key = telling.outputs[0]["text"].strip()
+        self.keys = {key for key in telling.outputs[0]["text"].split("\n") if key}
+
+    def _solve(self, solution: str) -> None:
+        """After the check comes the solution, and the check again."""
+        cells = self.notebook.cells
+        at = next(n for n, cell in enumerate(cells) if cell.id == CHECK)
+        cells.insert(at + 1, nbformat.v4.new_code_cell(solution, id=SOLUTION))
+        cells.insert(at + 2, nbformat.v4.new_code_cell(cells[at].source, id=CHECKED))
 
     def outputs(self, cell: str) -> list[Any]:
         outputs: list[Any] = next(c for c in self.notebook.cells if c.id == cell).outputs
@@ -59,6 +82,13 @@ class Executed:
         results = [o for o in self.outputs(cell) if o.output_type == "execute_result"]
         assert len(results) == 1
         return str(results[0]["data"]["text/plain"])
+
+    def picture(self, cell: str) -> str:
+        """The picture that a cell's value is."""
+        shown = [o["data"]["text/html"] for o in self.outputs(cell) if "data" in o]
+        assert len(shown) == 1
+        assert shown[0].startswith("<svg ")
+        return str(shown[0])
 
     def text(self, cell: str, name: str = "stdout") -> str:
         streams = [o for o in self.outputs(cell) if o.get("name") == name]
@@ -78,8 +108,19 @@ def executed(jupyter: Path) -> Callable[[str], Executed]:
     return run
 
 
-def test_there_are_notebooks() -> None:
-    assert [path.name for path in PATHS] == ["00-start.ipynb"]
+def test_each_lesson_has_an_exercise_with_a_solution() -> None:
+    assert [path.stem for path in PATHS] == ["00-start", *LESSONS]
+
+
+@pytest.mark.parametrize("source", from_text.SOURCES, ids=lambda path: path.stem)
+def test_the_notebook_is_made_from_its_text(source: Path) -> None:
+    assert from_text.notebook(source) == source.with_suffix(".ipynb").read_text(), "make notebooks"
+
+
+@pytest.mark.parametrize("source", from_text.SOURCES, ids=lambda path: path.stem)
+def test_links_resolve(source: Path) -> None:
+    for link in re.findall(r"\[[^\]]+\]\(([^)]+)\)", source.read_text()):
+        assert (source.parent / link).is_file(), link
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -102,8 +143,17 @@ def test_what_is_committed_has_no_outputs_and_our_kernelspec(path: Path) -> None
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_no_output_shows_a_key(path: Path, executed: Callable[[str], Executed]) -> None:
     run = executed(path.name)
-    assert len(run.key) > 16
-    assert run.key not in nbformat.writes(run.notebook)
+    assert all(len(key) > 16 for key in run.keys)
+    assert run.keys
+    shown = nbformat.writes(run.notebook)
+    assert not [key for key in run.keys if key in shown]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_exercise_is_checked(lesson: str, executed: Callable[[str], Executed]) -> None:
+    run = executed(f"{lesson}.ipynb")
+    assert run.text(CHECK).startswith("Not yet")
+    assert run.text(CHECKED) == "Right.\n"
 
 
 def test_start_launches_a_kernel(executed: Callable[[str], Executed]) -> None:
@@ -154,6 +204,116 @@ def test_start_replays(executed: Callable[[str], Executed]) -> None:
     kernel, client = run.text("replay-ledger").split("what the client counted")
     assert "bad signature 1, replayed 1" in kernel
     assert re.search(r"shell .* 1  not asked 1\n", client)
+
+
+def test_channels(executed: Callable[[str], Executed]) -> None:
+    run = executed("01-channels.ipynb")
+    ours, new = (line.split()[-1] for line in run.text("processes").splitlines())
+    assert ours != new
+    ports = [line for line in run.text("connection").splitlines() if "_port" in line]
+    assert len(ports) == 5
+    assert run.value("trace") == "Trace(7 messages)"
+    assert "iopub: error" in run.picture("error")
+    assert "execute_request" in run.picture("frames")
+    assert run.value("parent") == "True"
+    assert "shell" not in run.picture("second")
+    assert "stdin: input_request" in run.picture("stdin")
+
+
+def test_signature(executed: Callable[[str], Executed]) -> None:
+    run = executed("02-signature.ipynb")
+    assert run.value("sign") == "True"
+    for cell in ("unchanged", "byte", "unsigned", "boundary"):
+        assert "['true']\n" in run.text(cell)
+    assert run.value("unsigned") == "{'bad signature': 2}"
+    assert "same signature: True" in run.text("boundary")
+    assert run.value("boundary") == "{'bad signature': 2, 'refused': 1}"
+    assert run.text("buffer") == run.text("digest") == "['true', 'with a buffer']\n"
+    assert run.value("digest") == "{'bad signature': 3, 'refused': 1}"
+
+
+def test_challenge(executed: Callable[[str], Executed]) -> None:
+    run = executed("03-challenge.ipynb")
+    assert run.value("same") == "True"
+    assert run.text("heard") == "ok\n'by a stranger'\n"
+    assert run.text("challenge") == "the key was sent: False\n"
+    assert "#WELCOME#" in run.picture("challenge")
+    assert run.value("relay") == "[b'pay 10 to Mallory']"
+    assert "#KNOCK#" in run.picture("once")
+    assert run.text("nobody") == "answer: nothing\n"
+    assert "'unknown session': " in run.value("nobody")
+    assert "'status': 'ok'" in run.value("copy")
+
+
+def test_replay(executed: Callable[[str], Executed]) -> None:
+    run = executed("04-replay.ipynb")
+    assert run.value("record") == "'90'"
+    assert run.text("replay-bare") == "70\n"
+    assert run.text("replay-guarded") == run.text("flood") == "90\n"
+    assert run.value("replay-guarded") == "{'replayed': 2}"
+    assert run.text("memory").splitlines()[0].startswith("refused")
+    assert run.value("flood") == "{'replayed': 3, 'bad signature': 5000}"
+    assert run.text("restart") == "100\n"
+    assert run.value("restart") == "{'replayed': 1}"
+    assert "restarts" in run.picture("timeline")
+    assert run.value("counter") == "{'replayed counter': 1}"
+
+
+def test_channel_hmac(executed: Callable[[str], Executed]) -> None:
+    run = executed("05-channel-hmac.ipynb")
+    for cell in ("hkdf", "challenge", "session"):
+        assert run.value(cell) == "True"
+    assert run.value("hello") == "94"
+    assert run.text("bind").split() == ["control:", "ok", "shell:", "ok"]
+    assert run.value("execute") == "('ok', 1)"
+    assert run.text("published") == "tags: 2\n"
+    assert run.value("digest") == r"(True, 'hello from 42\n')"
+    refused = run.value("attack")
+    assert all(
+        reason in refused for reason in ("'bad signature': 1", "'replayed counter': 1", "control")
+    )
+
+
+def test_matrix(executed: Callable[[str], Executed]) -> None:
+    run = executed("06-matrix.ipynb")
+    said = [line.split()[:2] for line in run.text("play").splitlines()]
+    assert said == [["jupyter-hmac", "let"], ["channel-hmac", "stopped"]]
+    words = re.findall(r">(through|noticed|stopped)<", run.picture("draw"))
+    through, stopped = "through", "stopped"
+    assert words == [
+        *(through, through, through),  # read-iopub
+        *(through, stopped, stopped),  # change-a-buffer
+        *(through, through, stopped),  # swap-requests
+        *(through, stopped, stopped),  # replay-after-a-restart
+    ]
+    red = {row for row, cells in rows(run.picture("matrix")).items() if set(cells) == {"through"}}
+    assert red == {"delay-everything", "middle-with-the-master-key"}
+    assert "read-iopub" in run.picture("curve")
+    assert run.value("impostor") == "\"'by Alice?'\""
+
+
+def rows(picture: str) -> dict[str, list[str]]:
+    """The words of a matrix, by the row's name."""
+    found: dict[str, list[str]] = {}
+    last = ""
+    for name in re.findall(r"<text[^>]*>([^<]+)</text>", picture):
+        if name in {"through", "noticed", "stopped"}:
+            found[last].append(name)
+        else:
+            last = name
+            found[last] = []
+    return {name: cells for name, cells in found.items() if cells}
+
+
+def test_speed(executed: Callable[[str], Executed]) -> None:
+    run = executed("07-speed.ipynb")
+    for cell in ("histogram", "floor", "schemes"):
+        assert [o for o in run.outputs(cell) if "image/png" in o.get("data", {})]
+    assert run.value("messages") == "Trace(5 messages)"
+    assert "of the round trip" in run.text("hmac")
+    names = ["null", "jupyter_hmac", "channel_hmac", "with_curve"]
+    assert [line.split()[0] for line in run.text("ratios").splitlines()] == names
+    assert [line.split()[0] for line in run.text("budget").splitlines()] == names
 
 
 def test_these_tests_use_this_interpreter(jupyter: Path) -> None:
