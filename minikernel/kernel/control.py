@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 BIND = "bind_request"
 NOT_ASKED = "not asked"  # how the ledger counts an answer to no question
+# After a restart a client's stdin may find the kernel later than its shell did.
+TRIES, TRY_AGAIN = 20, 0.05  # to send a question; seconds between them
 END_OF_FILE = "\x04"  # what jupyter_client and jupyter console answer to Ctrl-D
 
 
@@ -50,6 +52,7 @@ class Question:
         self.frames = frames
         self.msg_id = loads_header(frames[0])[0].msg_id
         self.asked: str | None = None  # the session that was asked, in schemes that have them
+        self.tries_left = TRIES
         self.answered = threading.Event()
         self.value: str | None = None  # None: the client has gone
 
@@ -152,7 +155,9 @@ class Control:
             try:
                 self._questions.append(question)
                 self.wake()
-                question.answered.wait()
+                while not question.answered.wait(TRY_AGAIN if question.tries_left else None):
+                    self._questions.append(question)
+                    self.wake()
             finally:
                 question.answered.set()  # an interrupt closes it: no answer is for it any more
         if question.value is None:
@@ -166,7 +171,7 @@ class Control:
         self._publisher.welcome()  # those that did not have their turn yet
         while self._questions:
             question = self._questions.popleft()
-            if not question.answered.is_set():
+            if question.tries_left and not question.answered.is_set():
                 self._open = question
                 self._put(question)
         self._on_wake(signals)
@@ -185,7 +190,9 @@ class Control:
         """Put a question to its client, or to the session that took over from it."""
         if self._clients is not None:
             question.asked = self._clients.current(question.asker.peer)
-        if not self._stdin.send(question.frames, question.asker.peer):
+        sent = self._stdin.send(question.frames, question.asker.peer)
+        question.tries_left = 0 if sent else question.tries_left - 1
+        if not sent and (question.tries_left <= 0 or self._clients is not None):
             question.answer(None)
 
     def _receive_stdin(self) -> None:

@@ -123,7 +123,7 @@ def test_input_that_the_request_does_not_allow(client: RawClient) -> None:
     assert reply["status"] == "error"
 
 
-def test_input_to_a_client_that_has_no_stdin_raises_at_once(client: RawClient) -> None:
+def test_input_to_a_client_that_has_no_stdin_raises(client: RawClient) -> None:
     import zmq
 
     shell = client.connect(zmq.DEALER, "shell", identity=b"somebody without stdin")
