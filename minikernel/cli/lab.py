@@ -12,7 +12,7 @@ from minikernel.errors import ConfigError
 from minikernel.lab import matrix, proofs, text
 from minikernel.lab.attacks import ATTACKS, BY_TITLE
 from minikernel.lab.columns import COLUMNS
-from minikernel.lab.svg import svg
+from minikernel.lab.picture import drawn
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +91,7 @@ def _shown(args: argparse.Namespace, findings: Sequence[Finding]) -> str:
         return text.as_json(findings)
     if args.markdown:
         return text.markdown(findings)
-    return svg(findings) if args.svg else text.matrix(findings)
+    return drawn(findings).standalone() if args.svg else text.matrix(findings)
 
 
 class Progress:

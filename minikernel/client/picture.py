@@ -22,6 +22,10 @@ WIDTH = 760  # pixels
 LINE, SMALL = 24, 16  # pixels from one row to the next, from one line of a frame to the next
 SANS = 'font-family="system-ui, sans-serif" font-size="13"'
 MONO = 'font-family="ui-monospace, monospace" font-size="12"'
+COLOURS = (
+    "<style>svg { color: #222; background: #fff }"
+    " @media (prefers-color-scheme: dark) { svg { color: #ddd; background: #181818 } }</style>"
+)
 FRAMES = ("header", "parent_header", "metadata", "content")
 CHARACTERS, LINES = 84, 3  # of a frame that are shown: in a line, and lines
 SIGNATURE = 24  # likewise of a signature: under some schemes it is a secret
@@ -58,6 +62,11 @@ class Picture:
 
     def _repr_html_(self) -> str:
         return self._svg
+
+    def standalone(self) -> str:
+        """For a file: with colours of its own, since no page around it has any."""
+        head, body = self._svg.split(">", 1)
+        return f"{head}>{COLOURS}{body}"
 
 
 class Step(NamedTuple):

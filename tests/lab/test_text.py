@@ -11,7 +11,7 @@ from minikernel.lab.attacks import ATTACKS
 from minikernel.lab.columns import COLUMNS, GUARDED, NULL
 from minikernel.lab.evidence import Outcome
 from minikernel.lab.matrix import Finding, as_expected
-from minikernel.lab.svg import svg
+from minikernel.lab.picture import drawn
 from minikernel.lab.text import as_json, explained, markdown, matrix
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,7 +45,7 @@ def test_json() -> None:
 
 @pytest.mark.parametrize("findings", [ALL, [BROKEN, SURPRISE]])
 def test_the_svg_is_xml_without_scripts_or_links(findings: list[Finding]) -> None:
-    text = svg(findings)
+    text = drawn(findings).standalone()
     root = ET.fromstring(text)
     assert sum(element.tag.endswith("rect") for element in root.iter()) == len(findings)
     assert "prefers-color-scheme: dark" in text

@@ -278,15 +278,15 @@ def test_matrix(executed: Callable[[str], Executed]) -> None:
     run = executed("06-matrix.ipynb")
     said = [line.split()[:2] for line in run.text("play").splitlines()]
     assert said == [["jupyter-hmac", "let"], ["channel-hmac", "stopped"]]
-    words = re.findall(r">(through|noticed|stopped)<", run.picture("draw"))
-    through, stopped = "through", "stopped"
+    words = re.findall(r">(OPEN|told|-)<", run.picture("draw"))
+    through, stopped = "OPEN", "-"
     assert words == [
         *(through, through, through),  # read-iopub
         *(through, stopped, stopped),  # change-a-buffer
         *(through, through, stopped),  # swap-requests
         *(through, stopped, stopped),  # replay-after-a-restart
     ]
-    red = {row for row, cells in rows(run.picture("matrix")).items() if set(cells) == {"through"}}
+    red = {row for row, cells in rows(run.picture("matrix")).items() if set(cells) == {"OPEN"}}
     assert red == {"delay-everything", "middle-with-the-master-key"}
     assert "read-iopub" in run.picture("curve")
     assert run.value("impostor") == "\"'by Alice?'\""
@@ -297,7 +297,7 @@ def rows(picture: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     last = ""
     for name in re.findall(r"<text[^>]*>([^<]+)</text>", picture):
-        if name in {"through", "noticed", "stopped"}:
+        if name in {"OPEN", "told", "-", "n/a"}:
             found[last].append(name)
         else:
             last = name

@@ -190,7 +190,11 @@ def test_remarks_blank_lines_and_a_last_line_without_its_end(file: Path) -> None
     assert b"alice" not in clients
 
 
-@pytest.mark.parametrize("line", ["alice", f"alice {PUBLIC}", PUBLIC[1:], "\udcff"])
+@pytest.mark.parametrize(
+    "line",
+    ["alice", f"alice {PUBLIC}", PUBLIC[1:], "\udcff"],
+    ids=["a name", "behind a name", "too short", "no text"],
+)
 def test_a_line_that_is_no_key_is_named(file: Path, line: str) -> None:
     file.write_text(f"{PUBLIC}\n\n{line}\n", errors="surrogateescape")
     with pytest.raises(ConfigError, match="line 3"):
