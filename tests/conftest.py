@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import zmq
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from minikernel.transport import connection
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DELIMITER = b"<IDS|MSG>"
+# Time is what a busy machine takes; hypothesis' own profile for CI says the same.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "mutation", max_examples=10, derandomize=True
 )  # for each of 2,000 mutants
