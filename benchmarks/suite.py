@@ -22,7 +22,10 @@ import targets
 import zmq
 from harness import HERE, PEERS, Report, configure_peers, load
 
-SCRIPTS = ("kernels", "start", "stages", "client", "schemes", "clients", "sizes", "steady", "fire")
+SCRIPTS = (
+    *("kernels", "start", "stages", "gains", "client", "schemes"),
+    *("clients", "sizes", "steady", "fire"),
+)
 WITH_PEERS = {"kernels", "fire"}
 PACKAGES = ("minikernel", "pyzmq", "msgspec", "jupyter-client")
 INTRODUCTION = """\

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("kernels", "start", "stages", "client", "schemes", "clients", "sizes", "steady", "fire")
+NAMES = (
+    *("kernels", "start", "stages", "gains", "client", "schemes"),
+    *("clients", "sizes", "steady", "fire"),
+)
 
 
 def run(name: str, *options: str) -> str:
@@ -19,6 +22,7 @@ def run(name: str, *options: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_suite_writes_a_page_of_all_of_them(tmp_path: Path) -> None:
     run("suite", "--quick", "--out", str(tmp_path))
     page = (tmp_path / "benchmarks.md").read_text()
