@@ -249,12 +249,14 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
             with contextlib.suppress(TimeoutError):
                 await self._converse(exchange, channels, {})
             if exchange.idle or (exchange.over and not self.verifier.observes):
-                return
+                break
             if not await self._lives():
                 raise KernelDied(DIED)
             if deadline is not None and time.monotonic() > deadline:
                 raise KernelDied(self._gave_up(timeout))
             grace = min(2 * grace, READY_TRY)
+        with contextlib.suppress(TimeoutError):  # a busy kernel may take no handshake there
+            await self._join(Channel.SHELL, READY_TRY)
 
     async def auth_status(self, timeout: float = CONTROL_TIMEOUT) -> Ledger:
         """The kernel's own ledger, by an `auth_status_request`, which only ours answers.

@@ -243,12 +243,17 @@ def the_kernel_is_restarted(notebook: Notebook) -> None:
 
 
 def tab_completes(notebook: Notebook) -> None:
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     editor = notebook.cell(6).locator(".cm-content")
     editor.click()
     notebook.page.keyboard.type("'minikernel'.isd")
-    notebook.page.keyboard.press("Tab")
     popup = notebook.page.locator(".jp-Completer")
-    popup.get_by_text("isdecimal").wait_for()
+    for _ in range(10):  # JupyterLab shows nothing that takes longer than a second
+        notebook.page.keyboard.press("Tab")
+        with contextlib.suppress(PlaywrightTimeout):
+            popup.get_by_text("isdecimal").wait_for(timeout=3000)
+            break
     popup.get_by_text("isdigit").wait_for()
 
 
