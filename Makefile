@@ -25,7 +25,7 @@ test: $(FOR_TEST) ## every check; under 10 minutes
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow"
 
 check-all: $(FOR_TEST) ## what takes longer; under 40 minutes
 	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test

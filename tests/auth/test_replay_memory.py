@@ -43,6 +43,17 @@ def test_digests_of_one_bucket_are_told_apart() -> None:
             memory.admit(one)
 
 
+def test_the_oldest_of_a_bucket_is_forgotten_alone() -> None:
+    memory = ReplayMemory()
+    family = [b"\x01\x02" + digest(n)[2:] for n in range(4)]
+    for one in (*family, *map(digest, range(CAPACITY - 3))):
+        memory.admit(one)
+    for one in family[1:]:
+        with pytest.raises(Replayed):
+            memory.admit(one)
+    memory.admit(family[0])
+
+
 def test_first_in_first_out() -> None:
     memory = ReplayMemory()
     for n in range(CAPACITY):
