@@ -67,6 +67,7 @@ class KernelSockets:
         self.iopub = self._socket(zmq.XPUB, Channel.IOPUB)
         self.iopub.xpub_verbose = 1  # each subscriber gets an iopub_welcome, not just the first
         self.iopub.sndhwm = IOPUB_QUEUE
+        self.iopub.rcvhwm = 1  # XPUB takes what it is sent into a queue that has no limit
         self.heartbeat = self._router(Channel.HEARTBEAT)
         try:
             self._bind(info)
