@@ -29,7 +29,7 @@ MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends mo
     Channel.SHELL: 256 * MIB,
     Channel.CONTROL: MIB,
     Channel.STDIN: MIB,
-    Channel.IOPUB: 4096,
+    Channel.IOPUB: 1024,  # a topic costs libzmq some 50 times its length
     Channel.HEARTBEAT: 4096,
 }
 MAX_FRAMES = LIMITS.before + LIMITS.after + 2
