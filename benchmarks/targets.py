@@ -147,6 +147,7 @@ WHY = {
     ),
     "two-frame messages: p50, times that before": SHARED,
     "bad signatures, 20 connections: p50, times that before": SHARED,
+    "subscriptions on iopub: p50, times that before": SHARED,
 }
 
 
