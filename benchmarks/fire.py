@@ -10,10 +10,12 @@ terminal, and what it grew by.
 
 from __future__ import annotations
 
+import socket
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
@@ -21,27 +23,42 @@ from harness import OURS, Kernel, Report, configure_peers, peers, percentile, ru
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 DELIMITER, JSON = b"<IDS|MSG>", [b"{}"] * 4
-COMPARED = "ipykernel"
+US, COMPARED = "minikernel", "ipykernel"
 FEW = 20  # round trips of one look whether all is normal again
 
 
 class Flood(NamedTuple):
-    """The same message again and again."""
+    """The same message again and again.
+
+    Args:
+        channel: which.
+        connections: how many.
+        message: its frames.
+        compared: whether another kernel is flooded too.
+    """
 
     channel: str
     connections: int
     message: list[bytes]
+    compared: bool = True
 
 
+TOPICS = "topics of 20 MB on iopub"
 FLOODS = {
     "bad signatures, 1 connection": Flood("shell", 1, [DELIMITER, b"0" * 64, *JSON]),
     "bad signatures, 20 connections": Flood("shell", 20, [DELIMITER, b"0" * 64, *JSON]),
     "two-frame messages": Flood("shell", 4, [DELIMITER, b"x"]),
     "100 kB signatures on control": Flood("control", 1, [DELIMITER, b"x" * 100_000, *JSON]),
+    "bad signatures on stdin": Flood("stdin", 4, [DELIMITER, b"0" * 64, *JSON]),
+    "heartbeats": Flood("hb", 4, [b"x" * 100]),
+    "subscriptions on iopub": Flood("iopub", 4, [b"\1topic"]),
+    # Elsewhere libzmq would remember it, in some 50 times its length.
+    TOPICS: Flood("iopub", 1, [b"\1" + b"t" * 20_000_000], compared=False),
 }
+STUCK = "a stuck subscriber"
 
 
 class Scale(NamedTuple):
@@ -49,28 +66,34 @@ class Scale(NamedTuple):
 
     calm: int = 300  # round trips before
     seconds: float = 4.0
+    lines: int = 300_000  # of 500 characters, printed for a subscriber that does not read
     patience: float = 10.0  # seconds until we wait no longer for what was normal
 
 
-QUICK = Scale(FEW, 0.3, 0.5)
+QUICK = Scale(FEW, 0.3, 1000, 0.5)
 
 
 def flood(port: str, name: str, seconds: str) -> None:
     """Send; says how many messages it got rid of."""
-    _, connections, message = FLOODS[name]
+    channel, connections, message, _ = FLOODS[name]
+    if name == TOPICS:
+        print("connected", flush=True)
+        print(long_frames(int(port), message[0], float(seconds)), flush=True)
+        return
     context = zmq.Context()
-    sockets = [context.socket(zmq.DEALER) for _ in range(connections)]
-    for socket in sockets:
-        socket.linger = 0
-        socket.connect(f"tcp://127.0.0.1:{port}")
-        socket.poll(5000, zmq.POLLOUT)
+    kind = zmq.XSUB if channel == "iopub" else zmq.DEALER
+    senders = [context.socket(kind) for _ in range(connections)]
+    for sender in senders:
+        sender.linger = 0
+        sender.connect(f"tcp://127.0.0.1:{port}")
+        sender.poll(5000, zmq.POLLOUT)
     print("connected", flush=True)
     sent, end = 0, time.monotonic() + float(seconds)
     while time.monotonic() < end:
         full = 0
-        for socket in sockets:
+        for sender in senders:
             try:
-                socket.send_multipart(message, zmq.NOBLOCK)
+                sender.send_multipart(message, zmq.NOBLOCK)
                 sent += 1
             except zmq.Again:
                 full += 1
@@ -80,16 +103,31 @@ def flood(port: str, name: str, seconds: str) -> None:
     context.destroy(0)
 
 
+def long_frames(port: int, body: bytes, seconds: float) -> int:
+    """Send one on a connection each, as a subscriber without libzmq, which would keep it itself."""
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    ready = b"\x05READY\x0bSocket-Type\0\0\0\x03SUB"  # ZMTP 3.0 (RFC 23)
+    head = greeting + b"\x04" + bytes([len(ready)]) + ready
+    sent, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.create_connection(("127.0.0.1", port)) as stream, suppress(ConnectionError):
+            stream.sendall(head + b"\x02" + len(body).to_bytes(8, "big") + body)
+        sent += 1
+    return sent
+
+
 def measure(options: argparse.Namespace) -> Report:
     scale = QUICK if options.quick else Scale()
     others, missing = ({}, {}) if options.quick else peers(options.peers)
-    commands = {"minikernel": OURS}
+    commands = {US: OURS}
     if COMPARED in others:
         commands[COMPARED] = others[COMPARED]
     report = Report("Under fire")
     rows = []
-    for name in FLOODS:
+    for name, attack in FLOODS.items():
         for who, argv in commands.items():
+            if who != US and not attack.compared:
+                continue
             with started({who: argv}) as kernels:
                 row, facts = under(kernels[who], name, scale)
             rows.append([name, who, *row])
@@ -104,6 +142,7 @@ def measure(options: argparse.Namespace) -> Report:
     head = ["flood", "kernel", "a second", "p50 before, ms", "p50 during", "p99 during"]
     head += ["normal after, s", "log", "rss, MB"]
     report.table(head, rows)
+    stuck(report, commands, scale)
     if COMPARED in missing:
         report.say(f"Left out: {COMPARED} ({missing[COMPARED]}).")
     return report
@@ -138,6 +177,49 @@ def under(kernel: Kernel, name: str, scale: Scale) -> tuple[list[str], dict[str,
     row.append(f"> {scale.patience:g}" if back is None else f"{back:.1f}")
     lines = log.count(b"\n")
     return [*row, f"{lines:,} lines, {len(log) / 1e6:.2f} MB", f"{grown:+.0f}"], facts
+
+
+def stuck(report: Report, commands: Mapping[str, Sequence[str]], scale: Scale) -> None:
+    """A table of what a subscriber that does not read costs, and whom."""
+    rows = []
+    for who, argv in commands.items():
+        with started({who: argv}) as kernels:
+            facts = beside_a_stuck_subscriber(kernels[who], scale)
+        report.facts[f"{STUCK}: {who}"] = facts
+        rows.append([who, *(f"{facts[k]:.1f}" for k in ("before", "during", "print"))])
+        rows[-1].append(f"{facts['rss']:+.0f}")
+    report.say(
+        f"A subscriber that does not read, while the working client prints {scale.lines:,} lines of"
+        " 500 characters and gets them all, and `pass` afterwards. What is kept for that subscriber"
+        " is bounded by the number of messages, not by their size."
+    )
+    report.table(["kernel", "p50 before, ms", "p50 with it", "print, s", "rss, MB"], rows)
+
+
+def beside_a_stuck_subscriber(kernel: Kernel, scale: Scale) -> dict[str, float]:
+    for _ in range(FEW):
+        kernel.round_trip("pass")
+    before = statistics.median(round_trips(kernel, lambda times: len(times) < scale.calm))
+    rss = kernel.rss()
+    subscriber = kernel.context.socket(zmq.SUB)
+    subscriber.rcvhwm = 1
+    subscriber.subscribe(b"")
+    subscriber.connect(f"tcp://127.0.0.1:{kernel.info['iopub_port']}")
+    while not subscriber.poll(100):
+        kernel.round_trip("pass")
+    seen: list[bytes] = []
+    took = kernel.round_trip(f"for _ in range({scale.lines}): print('x' * 499)", seen)
+    printed = sum(content.count(b"\\n") for content in seen)
+    if printed < scale.lines:
+        raise SystemExit(f"{kernel.name}: {printed} lines of {scale.lines}")
+    during = statistics.median(round_trips(kernel, lambda times: len(times) < scale.calm))
+    return {
+        "before": 1e3 * before,
+        "during": 1e3 * during,
+        "ratio": during / before,
+        "print": took,
+        "rss": kernel.rss() - rss,
+    }
 
 
 def round_trips(kernel: Kernel, goes_on: Callable[[list[float]], bool]) -> list[float]:

@@ -64,7 +64,7 @@ def wrong_ping(channel: str, i: int, _hello: bytes) -> list[bytes]:
 
 
 def subscription(_channel: str, i: int, _hello: bytes) -> list[bytes]:
-    return [b"\1" + b"%04000d" % (i % 5000)]
+    return [b"\1" + b"%01000d" % (i % 5000)]
 
 
 FLOODS: dict[str, tuple[str, Callable[[str, int, bytes], list[bytes]]]] = {
@@ -79,7 +79,7 @@ FLOODS: dict[str, tuple[str, Callable[[str, int, bytes], list[bytes]]]] = {
     "two frames on shell": ("shell", two_frames),
     "two frames on control": ("control", two_frames),
     "wrong PINGs": ("hb", wrong_ping),
-    "subscriptions of 4 kB": ("iopub", subscription),
+    "subscriptions of 1 kB": ("iopub", subscription),
 }
 OF_CHANNEL_HMAC = (no_session, wrong_hello, replayed_hello, wrong_ping)
 

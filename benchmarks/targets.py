@@ -87,6 +87,10 @@ def floods() -> list[Target]:
         ("bad signatures, 20 connections", 3),
         ("two-frame messages", 3),
         ("100 kB signatures on control", 3),
+        ("bad signatures on stdin", 3),
+        ("heartbeats", 3),
+        ("subscriptions on iopub", 3),
+        ("topics of 20 MB on iopub", 3),
     ):
         found += [
             Target(f"{name}: p50, times that before", 2, under(name, "ratio", "times")),
@@ -95,9 +99,15 @@ def floods() -> list[Target]:
             Target(f"{name}: growth, MB", 30, under(name, "rss", "MB")),
             Target(f"{name}: log, lines a second after the first", 1, under(name, "lines", "")),
         ]
-    return found
+    stuck = "a stuck subscriber"
+    return [
+        *found,
+        Target(f"{stuck}: p50, times that before", 1.25, under(stuck, "ratio", "times")),
+        Target(f"{stuck}: growth, MB", QUEUE + 30, under(stuck, "rss", "MB")),
+    ]
 
 
+QUEUE = 131  # MB: 1,000 messages of printed text
 CURVE = "CURVE on top of {}: ratio of round trips"
 TARGETS = (
     Target("round trip, ratio to the floor", 1.5, compared("kernels", "pass", "floor")),
@@ -137,6 +147,7 @@ WHY = {
     ),
     "two-frame messages: p50, times that before": SHARED,
     "bad signatures, 20 connections: p50, times that before": SHARED,
+    "subscriptions on iopub: p50, times that before": SHARED,
 }
 
 

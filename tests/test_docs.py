@@ -15,6 +15,7 @@ import pytest
 
 from minikernel.auth.channel_hmac_keys import REQUIRED, Right
 from minikernel.cli.app import SUBCOMMANDS, main
+from minikernel.kernel.publisher import GREETINGS
 from minikernel.transport.sockets import BURST, IOPUB_QUEUE, MAX_MESSAGE, MIB, REQUEST_QUEUE
 from minikernel.wire.channels import CONTROL_REQUESTS, Channel
 from minikernel.wire.frames import LIMITS
@@ -148,8 +149,9 @@ def test_the_protocol_page_has_the_limits_and_the_table_of_the_code() -> None:
     assert f"| {LIMITS.before}, {LIMITS.after:,} |" in text
     assert MAX_MESSAGE[Channel.SHELL] == 256 * MIB
     assert MAX_MESSAGE[Channel.CONTROL] == MAX_MESSAGE[Channel.STDIN] == MIB
-    assert MAX_MESSAGE[Channel.IOPUB] == MAX_MESSAGE[Channel.HEARTBEAT] == 4096
-    assert "| 256 MiB; 1 MiB; 4 KiB |" in text
+    assert (MAX_MESSAGE[Channel.HEARTBEAT], MAX_MESSAGE[Channel.IOPUB]) == (4096, 1024)
+    assert "| 256 MiB; 1 MiB; 4 KiB; 1 KiB |" in text
+    assert f"greetings in a second | {GREETINGS};" in text
     assert f"wait in the kernel | {REQUEST_QUEUE};" in text
     assert f"reads slowly | {IOPUB_QUEUE:,};" in text
     assert f"in a row | {BURST};" in text

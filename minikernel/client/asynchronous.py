@@ -97,7 +97,7 @@ class AsyncMiniKernelClient(VerifyingClient, AsyncKernelClient):
         on_input: Callable[[str, bool], str | Awaitable[str | None] | None] | None = None,
     ) -> Result:
         """Run a cell and wait for its end; arguments and errors as `MiniKernelClient.run`."""
-        collector = Collector()
+        collector = Collector(self.verifier.missed)
 
         async def take(msg: Msg) -> None:
             collector.add(msg)

@@ -46,6 +46,7 @@ DIED = "the kernel's process has ended"
 SILENCE = 10.0  # seconds without an answer to a heartbeat after which we shake hands again
 REFUSAL_LENGTH = 200  # characters
 LINGER = 1000  # ms that a closed socket may go on sending, as jupyter_client has it
+IOPUB_QUEUE = 10_000  # messages that wait here while the caller does something else
 LIVENESS = 1.0  # seconds between two looks whether a kernel of ours still lives
 
 
@@ -128,6 +129,8 @@ class VerifyingClient(KernelClient):
         keys = self._curve_keys()
         socket = self.context.socket(channel_socket_types[channel])
         socket.linger = LINGER
+        if channel == Channel.IOPUB.value:
+            socket.rcvhwm = IOPUB_QUEUE
         if identity:
             socket.identity = identity
         if keys is not None:

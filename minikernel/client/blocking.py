@@ -117,7 +117,7 @@ class MiniKernelClient(VerifyingClient, BlockingKernelClient):
             TimeoutError: the cell has not ended in time.
             KernelDied: the kernel's process has ended.
         """
-        collector = Collector()
+        collector = Collector(self.verifier.missed)
 
         def take(msg: Msg) -> None:
             collector.add(msg)

@@ -10,7 +10,7 @@ from minikernel.client.render import as_html
 from minikernel.errors import CellError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from minikernel.client.verifier import Msg
 
@@ -38,7 +38,10 @@ class Result:
         error: the exception, if one ended the cell.
         user_expressions: of the reply, by name.
         payload: of the reply.
-        complete: whether all outputs came; False if the end of iopub's messages was lost.
+        complete: whether the end of the outputs came; False if it was lost.
+        missed: messages of iopub, all cells' together, that were lost while this one ran, as far
+            as those that came show it. With the end lost, the next cell's first message shows
+            the rest, in the ledger.
         reply: the execute_reply.
     """
 
@@ -51,6 +54,7 @@ class Result:
     user_expressions: dict[str, Any]
     payload: list[dict[str, Any]]
     complete: bool
+    missed: int
     reply: Msg
 
     @property
@@ -116,6 +120,8 @@ class Result:
             yield shortened(f"{self.error.ename}: {self.error.evalue}", SHOWN)
         if not self.complete:
             yield "incomplete"
+        if self.missed:
+            yield f"missed={self.missed}"
 
     def _repr_html_(self) -> str:
         return as_html(self.outputs)
@@ -136,9 +142,14 @@ class Collector:
 
     A peer may be authentic and yet wrong: fields that are missing or of a wrong type count as
     empty.
+
+    Args:
+        missed: how many messages of iopub the client has missed so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, missed: Callable[[], int]) -> None:
+        self._missed = missed
+        self._missed_before = missed()
         self._outputs: list[dict[str, Any]] = []
         self._displays: dict[str, list[dict[str, Any]]] = {}  # by display_id
         self._updates: list[dict[str, Any]] = []
@@ -146,6 +157,8 @@ class Collector:
 
     def add(self, msg: Msg) -> None:
         """Take a message of iopub that belongs to the request."""
+        if msg["content"].get("execution_state") == "busy":
+            self._missed_before = self._missed()  # this first message shows what came before it
         take = _TAKES.get(msg["msg_type"])
         if take is not None:
             take(self, msg["content"])
@@ -164,6 +177,7 @@ class Collector:
             user_expressions=_dict(content.get("user_expressions")),
             payload=[item for item in _list(content.get("payload")) if isinstance(item, dict)],
             complete=complete,
+            missed=self._missed() - self._missed_before,
             reply=reply,
         )
 

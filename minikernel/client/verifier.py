@@ -17,6 +17,7 @@ from minikernel.auth.scheme import Address, Fate, Greeting
 from minikernel.client import picture
 from minikernel.errors import LocalProtocolError, RemoteProtocolError
 from minikernel.protocol.end import ChannelEnd, Guards
+from minikernel.protocol.marks import Missed
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import is_greeting, join
 from minikernel.wire.message import EMPTY, dumps, loads_dict
@@ -88,6 +89,7 @@ class Verifier:
         self._scheme = scheme
         self._session = session
         self._own_session: str = session.session
+        self._missed = Missed()
         self._process = os.getpid()
         self._asked: dict[Channel, dict[str, Asked]] = {
             Channel.SHELL: {},
@@ -112,8 +114,14 @@ class Verifier:
 
     @property
     def gaps(self) -> Mapping[Channel, int]:
-        """Messages that are missing, as far as the scheme can tell."""
-        return self._scheme.gaps
+        """Messages that are missing, as far as the scheme, or the kernel's numbers, can tell."""
+        if self._scheme.name in WITH_SESSIONS:
+            return self._scheme.gaps
+        return {**self._scheme.gaps, Channel.IOPUB: self._missed.count}
+
+    def missed(self) -> int:
+        """Messages that the kernel published and that did not come, as far as it shows."""
+        return self.gaps.get(Channel.IOPUB, 0)
 
     @property
     def observes(self) -> bool:
@@ -189,16 +197,11 @@ class Verifier:
             self._tell(channel, "received", msg_type, frames, problem.reason)
             return None
         msg_type = message.header.msg_type
-        try:
-            msg = as_dict(message)
-        except RemoteProtocolError as problem:
-            verdict = problem.reason
-        else:
-            verdict = OK if self._was_asked(channel, msg["parent_header"]) else NOT_ASKED
-        if verdict != OK:
+        msg, verdict = self._judged(channel, message)
+        if msg is None:
             end.refuse(verdict)
         self._tell(channel, "received", msg_type, frames, verdict)
-        if verdict != OK:
+        if msg is None:
             return None
         if channel is Channel.STDIN and msg_type == QUESTION:
             self.question = msg
@@ -209,6 +212,17 @@ class Verifier:
         # It may come behind a question, and must not look as if that were over.
         is_bound = msg_type == BOUND and channel is not Channel.CONTROL
         return None if is_bound else msg
+
+    def _judged(self, channel: Channel, message: Message) -> tuple[Msg | None, str]:
+        """The message, unless it may not pass, and the verdict."""
+        if channel is Channel.IOPUB:
+            self._missed.note(message.metadata)
+        try:
+            msg = as_dict(message)
+        except RemoteProtocolError as problem:
+            return None, problem.reason
+        asked = self._was_asked(channel, msg["parent_header"])
+        return (msg, OK) if asked else (None, NOT_ASKED)
 
     def _settle(self, joining: Joining) -> None:
         """After a handshake: tell what became of the requests that were under way."""

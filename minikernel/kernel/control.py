@@ -178,6 +178,7 @@ class Control:
 
     def _tick(self) -> None:
         self._on_tick()
+        self._publisher.renew()
         question, clients = self._open, self._clients
         if question is None or clients is None:
             return

@@ -22,6 +22,7 @@ _Message = tuple[bytes, bytes, bytes, "Mapping[str, Any] | None", "Sequence[byte
 SUBSCRIBE = b"\x01"
 WELCOME = b"iopub_welcome"
 FEW = 4  # subscribers that a cell's output may stop for
+GREETINGS = 100  # that go out in a second, and different topics that wait for their greeting
 FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
 
@@ -58,6 +59,8 @@ class Publisher:
         self._sender = 0
         self._deferred = False
         self._postponed: deque[_Message] = deque()
+        self._owed: deque[bytes] = deque()  # topics whose new subscribers are not greeted yet
+        self._left = GREETINGS
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
@@ -145,23 +148,46 @@ class Publisher:
         if more:
             self._on_more()
 
+    def renew(self) -> None:
+        """A second is over: greet those for whom there was no greeting left in it."""
+        self._left = GREETINGS
+        self.welcome()
+
     def _greet(self, most: int) -> bool:
         """Greet new subscribers, each with the topic it subscribed to (JEP 65).
 
-        Not more than `most`, or a flood would keep everybody from iopub; whether there may be more.
+        All subscribers of a topic see its greeting, so those that come together share one. Not
+        more than `most` are looked at, or a flood would keep everybody from iopub.
+
+        Returns:
+            Whether there may be more.
         """
+        more = self._take_subscriptions(most)
+        while self._owed and self._left:
+            self._left -= 1
+            topic = self._owed.popleft()
+            content = {"subscription": topic.decode("utf-8", "replace")}
+            self._hand_over(self._end.compose(WELCOME, content), topic)
+        return more
+
+    def _take_subscriptions(self, most: int) -> bool:
         for _ in range(most):
             frames = receive_nowait(self._sockets.iopub)
             if frames is None:
                 return False
-            event = frames[0]
-            if len(frames) == 1 and event.startswith(SUBSCRIBE):
-                if self._greets:
-                    topic = event.removeprefix(SUBSCRIBE)
-                    content = {"subscription": topic.decode("utf-8", "replace")}
-                    self._hand_over(self._end.compose(WELCOME, content), topic)
+            if len(frames) == 1 and frames[0].startswith(SUBSCRIBE):
                 self._subscribed.set()
+                self._owe(frames[0].removeprefix(SUBSCRIBE))
         return True
+
+    def _owe(self, topic: bytes) -> None:
+        """Note whom to greet; what everybody subscribes to goes first, and is never left out."""
+        if not self._greets or topic in self._owed:
+            return
+        if not topic:
+            self._owed.appendleft(topic)
+        elif len(self._owed) < GREETINGS:
+            self._owed.append(topic)
 
     def welcome_client(self) -> None:
         """Greet a client that has bound itself (channel-hmac, section 3)."""

@@ -194,12 +194,12 @@ class Kernel:
     ) -> dict[Channel, ChannelEnd]:
         stock = info.key and registry.is_stock(scheme.name)
         session = kernel_session_id(info.secret) if stock else os.urandom(16).hex()
-        guards = BARE
+        guards, run = BARE, os.urandom(4).hex()
         if options.guards:
-            guards = Guards(own_session=session, max_age=options.max_age)
+            guards = Guards(own_session=session, max_age=options.max_age, run=run)
         if self._clients is not None:  # it covers buffers, and a direction has keys of its own
             guards = Guards(buffers=False, max_age=options.max_age)
-        headers = HeaderFactory(session, os.urandom(4).hex(), os.environ.get("USER", ""), _now)
+        headers = HeaderFactory(session, run, os.environ.get("USER", ""), _now)
         return {
             channel: ChannelEnd(
                 channel,

@@ -113,8 +113,8 @@ ROWS: dict[type[Attack], Row] = {
         ("V", STOPPED, CIPHERTEXT),
     ),
     ordering.DropOutput: (
-        ("NKOBG", THROUGH, NO_ORDER),
-        ("C", NOTICED, "the next number on iopub shows the gap in the client's ledger"),
+        ("NKOB", THROUGH, NO_ORDER),
+        ("GC", NOTICED, "the next number on iopub shows the gap in the client's ledger"),
         ("V", STOPPED, CIPHERTEXT),
     ),
     ordering.DeliverOnControl: (

@@ -6,7 +6,6 @@ frames gives a `Message` or a `RemoteProtocolError`.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from minikernel.errors import (
-    BadSignature,
-    ContentError,
-    Reflected,
-    RemoteProtocolError,
-    Stale,
-)
+from minikernel.errors import ContentError, Reflected, RemoteProtocolError, Stale
+from minikernel.protocol.marks import NO_BUFFERS, check_buffers, mark, numbered_template
 from minikernel.wire.channels import Channel, Role, may_carry
 from minikernel.wire.frames import JSON_FRAMES, LIMITS, Limits, join, split
 from minikernel.wire.message import (
@@ -47,6 +41,7 @@ class Guards:
     channel_table: bool = True  # refuse types that don't belong on the channel
     buffers: bool = True  # sign buffers in the metadata, check those of a peer that does
     max_age: float | None = None  # seconds that a signed date may be old
+    run: str | None = None  # number what is published, as of this run; needs `buffers`
 
 
 BARE = Guards(own_session=None, channel_table=False, buffers=False, max_age=None)
@@ -95,6 +90,8 @@ class ChannelEnd:
         self._guards = guards
         own = guards.own_session
         self._own = None if own is None else b'"%b"' % own.encode()  # in our headers' JSON
+        self._run = guards.run if channel is Channel.IOPUB else None
+        self._numbered = None if self._run is None else numbered_template(self._run)
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(struct) for name, struct in (contents or {}).items()
         }
@@ -111,6 +108,8 @@ class ChannelEnd:
         buffers: Sequence[bytes] = (),
     ) -> list[bytes]:
         """The frames of a message of ours, without the signature.
+
+        Numbered messages are sealed in the order in which they were composed.
 
         Args:
             msg_type: in ASCII.
@@ -179,9 +178,11 @@ class ChannelEnd:
     ) -> bytes:
         if not self._guards.buffers:
             return dumps(metadata) if metadata else EMPTY
+        number = self.tally.sent + 1
         if not metadata and not buffers:
-            return NO_BUFFERS
-        return dumps({**(metadata or {}), MARK: {BUFFERS: buffers_digest(buffers)}})
+            return NO_BUFFERS if self._numbered is None else self._numbered % number
+        numbered = None if self._run is None else (self._run, number)
+        return dumps({**(metadata or {}), **mark(buffers, numbered)})
 
     def receive(self, frames: list[bytes]) -> Message:
         """Verify and decode the frames of one multipart message.
@@ -258,7 +259,7 @@ class ChannelEnd:
         ):
             raise ContentError(f"a message of this type does not belong on {self.channel.value}")
         if guards.buffers:
-            _check_buffers(message)
+            check_buffers(message.metadata, message.buffers)
         if guards.max_age is not None:
             self._check_age(message.header.date, guards.max_age)
 
@@ -269,27 +270,3 @@ class ChannelEnd:
             raise Stale("no date") from None
         if self._now is None or not abs(self._now() - sent) <= max_age:
             raise Stale("the signed date is too old, or not of this clock")
-
-
-MARK, BUFFERS = "minikernel", "buffers_sha256"
-
-
-def buffers_digest(buffers: Sequence[bytes]) -> str:
-    """SHA-256 over the number of buffers, their lengths, and themselves (channel-hmac, 8)."""
-    sizes = (len(buffers), *(memoryview(b).nbytes for b in buffers))
-    digest = hashlib.sha256(b"".join(n.to_bytes(8, "big") for n in sizes))
-    for buffer in buffers:
-        digest.update(buffer)
-    return digest.hexdigest()
-
-
-def _check_buffers(message: Message) -> None:
-    """A peer of ours signs its buffers in the metadata; stock peers say nothing about them."""
-    mark = message.metadata.get(MARK)
-    if not isinstance(mark, dict) or BUFFERS not in mark:
-        return
-    if mark[BUFFERS] != buffers_digest(message.buffers):
-        raise BadSignature("the buffers are not those that were signed")
-
-
-NO_BUFFERS = dumps({MARK: {BUFFERS: buffers_digest(())}})

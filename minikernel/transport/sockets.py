@@ -29,14 +29,14 @@ MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends mo
     Channel.SHELL: 256 * MIB,
     Channel.CONTROL: MIB,
     Channel.STDIN: MIB,
-    Channel.IOPUB: 4096,
+    Channel.IOPUB: 1024,  # a topic costs libzmq some 50 times its length
     Channel.HEARTBEAT: 4096,
 }
 MAX_FRAMES = LIMITS.before + LIMITS.after + 2
 LINGER = 1000  # ms that a closed socket may go on sending: the reply to a shutdown, the last idle
 BURST = 100  # messages of one socket in a row; then the others have their turn
 REQUEST_QUEUE = 100  # messages of one connection that wait here, the rest waits at the sender
-IOPUB_QUEUE = 10_000  # messages kept for a subscriber that reads slowly, then dropped
+IOPUB_QUEUE = 1000  # messages kept for a subscriber that reads slowly, then dropped
 
 
 class KernelSockets:
@@ -67,6 +67,7 @@ class KernelSockets:
         self.iopub = self._socket(zmq.XPUB, Channel.IOPUB)
         self.iopub.xpub_verbose = 1  # each subscriber gets an iopub_welcome, not just the first
         self.iopub.sndhwm = IOPUB_QUEUE
+        self.iopub.rcvhwm = 1  # XPUB takes what it is sent into a queue that has no limit
         self.heartbeat = self._router(Channel.HEARTBEAT)
         try:
             self._bind(info)

@@ -19,7 +19,7 @@ FAILED = {
 
 
 def collect(*messages: tuple[str, dict[str, Any]], reply: dict[str, Any] = REPLY) -> Result:
-    collector = Collector()
+    collector = Collector(lambda: 0)
     for msg_type, content in messages:
         collector.add({"msg_type": msg_type, "content": content})
     return collector.result(reply, complete=True)
@@ -155,3 +155,21 @@ def test_malformed_contents_do_no_harm(message: tuple[str, dict[str, Any]]) -> N
     assert result._repr_html_()
     assert result.payload == []
     assert result.user_expressions == {}
+
+
+def test_what_was_missed_before_the_cell_began_is_not_its_own() -> None:
+    missed = 2
+    collector = Collector(lambda: missed)
+    missed = 5  # its own busy shows what went before
+    collector.add({"msg_type": "status", "content": {"execution_state": "busy"}})
+    missed = 9
+    result = collector.result(REPLY, complete=True)
+    assert (result.missed, repr(result)) == (4, "Result(ok, [3], missed=4)")
+
+
+def test_without_a_busy_all_that_was_missed_since_the_start_counts() -> None:
+    missed = 2
+    collector = Collector(lambda: missed)
+    missed = 5
+    collector.add({"msg_type": "stream", "content": {"name": "stdout", "text": "x"}})
+    assert collector.result(REPLY, complete=True).missed == 3

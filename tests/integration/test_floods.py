@@ -38,7 +38,7 @@ FLOODS = {
     "two frames on shell": "shell",
     "two frames on control": "control",
     "wrong PINGs": "hb",
-    "subscriptions of 4 kB": "iopub",
+    "subscriptions of 1 kB": "iopub",
 }
 
 

@@ -148,6 +148,7 @@ def outputs(path: Path) -> list[str]:
 def test_jupyter_execute(tmp_path: Path) -> None:
     path = save(tmp_path, "print('hello')", "6 * 7")
     said = call(tmp_path, "jupyter", "execute", "--inplace", path.name)
+    assert "sequence" not in path.read_text()  # what numbers messages is not saved
     assert all(line.startswith("[NbClientApp]") for line in said.splitlines()), said
     assert outputs(path) == ["hello\n", "42"]
 
