@@ -194,7 +194,7 @@ def test_a_path_that_is_no_file_is_named(tmp_path: Any) -> None:
 def test_a_full_disk_is_named_and_the_session_goes_on(file: Any) -> None:
     history = filled(file, "a")
     history.save()
-    history._database.execute("PRAGMA max_page_count = 1")
+    history._database._connection.execute("PRAGMA max_page_count = 1")
     history.add(2, "x" * 100_000)
     history.save()
     assert "full" in history.problem
@@ -203,7 +203,7 @@ def test_a_full_disk_is_named_and_the_session_goes_on(file: Any) -> None:
 
 
 def test_a_locked_file_is_tried_again(file: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("minikernel.interpreter.history.BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr("minikernel.interpreter.database.BUSY_TIMEOUT", 0.01)
     history = filled(file, "a")
     history.save()
     other = sqlite3.connect(file)

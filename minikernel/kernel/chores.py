@@ -1,0 +1,47 @@
+"""What the kernel does once a second, besides answering."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from minikernel.transport.ring_file import remove_orphans
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minikernel.interpreter.base import Engine
+    from minikernel.kernel.refusals import Log
+
+
+class Chores:
+    """Saves the history, says what became of it, and removes old ring files.
+
+    Args:
+        engine: has the history.
+        log: told when the history can't be written, and when it can again.
+        directory: where ring files are.
+    """
+
+    def __init__(self, engine: Engine, log: Log, directory: Path) -> None:
+        self._engine = engine
+        self._log = log
+        self._orphans: Path | None = directory
+        self._is_told = False
+
+    def tick(self) -> None:
+        """Do what is to be done; never raises for a disk that is full or a descriptor too few."""
+        self._engine.save()
+        self._tell_of_history()
+        if self._orphans is not None:
+            with contextlib.suppress(OSError):  # no descriptor is left: the next time
+                remove_orphans(self._orphans)
+                self._orphans = None
+
+    def _tell_of_history(self) -> None:
+        problem = self._engine.history_problem
+        if problem is not None and not self._is_told:
+            self._log.line(f"the history is kept in RAM only: {problem}")
+        elif problem is None and self._is_told:
+            self._log.line("the history is written again")
+        self._is_told = problem is not None
