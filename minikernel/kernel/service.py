@@ -78,12 +78,14 @@ def run(options: Options) -> int:
     except BaseException:
         remove()
         raise
-    with contextlib.suppress(Stop):
-        kernel.catch_signals()
-        if made:
-            print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
-        kernel.serve()
-    kernel.close()
+    try:
+        with contextlib.suppress(Stop):
+            kernel.catch_signals()
+            if made:
+                print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
+            kernel.serve()
+    finally:  # also after a failure, which is to be seen on the terminal, not to go into our pipe
+        kernel.close()
     # User threads that never end must not keep the process.
     os._exit(0)
 
