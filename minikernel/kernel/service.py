@@ -86,8 +86,7 @@ def run(options: Options) -> int:
             kernel.serve()
     finally:  # also after a failure, which is to be seen on the terminal, not to go into our pipe
         kernel.close()
-    # User threads that never end must not keep the process.
-    os._exit(0)
+    os._exit(0)  # user threads that never end must not keep the process
 
 
 def _keep() -> None:
@@ -162,7 +161,6 @@ class Kernel:
         self._control_thread: threading.Thread | None = None
         self._parent = parent()
         self._pid = os.getpid()
-        self._directory = path.parent
         self._sockets = KernelSockets(
             info, clients=options.curve_clients, handover=name not in registry.WITH_SESSIONS
         )
@@ -186,6 +184,7 @@ class Kernel:
             self._sockets.abandon()
             raise
         self._wire_up(ends, ports, options, scheme.gaps)
+        self._chores = Chores(self._engine, self._log, path.parent)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:
@@ -234,7 +233,6 @@ class Kernel:
             Frontend(self._publisher, self._streams.flush, self._ask),
             history_file=history_file(options),
         )
-        self._chores = Chores(self._engine, self._log, self._directory)
         self._heartbeat = None if self._clients is None else HeartbeatEnd(self._clients.pong)
         counting: list[ChannelEnd | HeartbeatEnd] = [*ends.values()]
         counting += [self._heartbeat] if self._heartbeat is not None else []

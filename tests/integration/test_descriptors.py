@@ -48,7 +48,13 @@ def test_the_first_cell_that_fails_does_so_for_want_of_descriptors(
     kernel = start_kernel()
     client = connect(kernel)
     take_all(client)
-    for code in ("1/0", "import asyncio; await asyncio.sleep(0)", "open('x')", "%magic", "import x"):
+    for code in (
+        "1/0",
+        "import asyncio; await asyncio.sleep(0)",
+        "open('x')",
+        "%magic",
+        "import x",
+    ):
         assert client.execute(code)[0]["status"] == "error"
         assert client.text("print(6 * 7)") == "42\n"
         assert client.request(client.control, "kernel_info_request")["status"] == "ok"
@@ -111,9 +117,7 @@ def crowd(kernel: KernelProcess) -> Iterator[None]:
         yield
 
 
-def test_strangers_who_take_all_descriptors(
-    start_kernel: Start, connect: Connect
-) -> None:
+def test_strangers_who_take_all_descriptors(start_kernel: Start, connect: Connect) -> None:
     kernel = start_kernel()
     client = connect(kernel)
     client.execute(LOWER)

@@ -9,11 +9,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from minikernel.transport import connection
+from minikernel.auth.registry import CHANNEL_HMAC
+from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,17 +35,21 @@ FILL = (
 EMPTY = "resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))"
 
 
-def on_a_full_disk(*arguments: str, runtime: Path) -> subprocess.CompletedProcess[str]:
-    """The command line, where no file can be written."""
+def on_a_full_disk(
+    *arguments: str, runtime: Path, room: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """The command line, where no file can become longer than `room`, in bytes."""
     script = (
-        "import resource, runpy, sys; sys.argv[0] = 'minikernel';"
+        "import resource, runpy, sys, tempfile; sys.argv[0] = 'minikernel';"
+        "tempfile.gettempdir();"
         "hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1];"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, hard));"
         "runpy.run_module('minikernel', run_name='__main__')"
     )
     return subprocess.run(
         [sys.executable, "-B", "-c", script, *arguments],
         capture_output=True,
+        cwd=runtime,
         env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
         text=True,
         timeout=60,
@@ -56,12 +61,13 @@ def files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
-def new_file(directory: Path, scheme: str = "hmac-sha256") -> Path:
+def new_file(directory: Path, scheme: str = "hmac-sha256", port: int = 0) -> Path:
     path = directory / "kernel.json"
+    keys = {} if scheme == CHANNEL_HMAC else curve.new_pair()
     fields = connection.new_fields(
         transport="tcp", ip="127.0.0.1", signature_scheme=scheme, key="k" * 32
     )
-    connection.write(path, {**fields, **dict.fromkeys(connection.PORTS.values(), 0)})
+    connection.write(path, {**fields, **keys, **dict.fromkeys(connection.PORTS.values(), port)})
     return path
 
 
@@ -90,8 +96,53 @@ def test_a_start_that_can_not_write_its_ports_back(tmp_path: Path, transport: st
 
 
 COMMANDS = {
-    "invite": ("invite", "-f", "kernel.json", "--id", "bob", "--rights", "observe", "bob.json"),
+    "invite": (
+        "invite",
+        "--name",
+        "bob",
+        "--rights",
+        "observe",
+        "--connection-file",
+        "kernel.json",
+    ),
+    "admit": ("admit", "kernel.json", "bob.json", "--curve-clients", "clients"),
+    "exec": ("exec", "script.py"),
 }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_can_not_write_its_file(tmp_path: Path, name: str) -> None:
+    new_file(tmp_path, CHANNEL_HMAC if name == "invite" else "hmac-sha256", port=1)
+    (tmp_path / "script.py").write_text("print(1)")
+    (tmp_path / "clients").write_text("# nobody yet\n")
+    before = files(tmp_path)
+    done = on_a_full_disk(*COMMANDS[name], runtime=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("minikernel: connection file")
+    assert done.stderr.count("\n") == 1
+    assert files(tmp_path) == before
+
+
+def test_a_client_that_finds_no_room_on_the_list(tmp_path: Path) -> None:
+    new_file(tmp_path, port=1)
+    listed = tmp_path / "clients"
+    listed.write_text("# nobody yet\n" * 1000)
+    before = files(tmp_path)
+    done = on_a_full_disk(*COMMANDS["admit"], runtime=tmp_path, room=len(before["clients"]) + 9)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("minikernel: list of clients")
+    assert files(tmp_path) == before
+
+
+def test_a_notebook_that_can_not_be_written_back_is_left_as_it_was(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat.v4")
+    book = nbformat.new_notebook(cells=[nbformat.new_code_cell("'x' * 9000")])
+    (tmp_path / "book.ipynb").write_text(nbformat.writes(book))
+    before = files(tmp_path)
+    done = on_a_full_disk("exec", "book.ipynb", runtime=tmp_path, room=6000)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "book.ipynb': File too large" in done.stderr.splitlines()[-1]
+    assert {k: v for k, v in files(tmp_path).items() if not k.endswith(".ring")} == before
 
 
 def test_the_history_is_kept_in_memory_and_written_later(

@@ -36,7 +36,7 @@ def ready(port: str) -> bytes:
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelProcess]:
     """One that may have 1,024 descriptors, and so may this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024 if soft < 1024 else soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1024), hard))
     process = KernelProcess(tmp_path_factory.mktemp("kernel"))
     yield process
     process.kill()
