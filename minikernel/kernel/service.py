@@ -184,7 +184,7 @@ class Kernel:
             self._sockets.abandon()
             raise
         self._wire_up(ends, ports, options, scheme.gaps)
-        self._chores = Chores(self._engine, self._log, path.parent)
+        self._chores = Chores(self._engine, self._log, self._memory, path.parent)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:

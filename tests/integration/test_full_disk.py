@@ -169,7 +169,7 @@ def test_the_history_is_kept_in_memory_and_written_later(
     assert kernel.terminal.count("history") == 2
 
 
-def test_replays_are_refused_though_the_ring_file_can_not_grow(
+def test_replays_are_refused_though_the_ring_file_could_not_grow(
     start_kernel: Start, connect: Connect
 ) -> None:
     kernel = start_kernel()
@@ -186,6 +186,19 @@ def test_replays_are_refused_though_the_ring_file_can_not_grow(
     assert (kernel.file.parent / "ran").read_text() == "x"
     assert kernel.terminal.count("the replay memory is kept in RAM only") == 1
     assert len(kernel.terminal.splitlines()) == 1
+    client.execute(EMPTY)
+    wait_for(lambda: "the replay memory is in its file again" in kernel.terminal)
+    late_id, late = client.message("execute_request", {"code": "open('ran', 'a').write('x')"})
+    client.shell.send_multipart(late)
+    client.outputs(late_id)
+    kernel.kill()
+    kernel.start()
+    again = connect(kernel)
+    for recorded in (frames, late):
+        again.shell.send_multipart(recorded)
+    again.execute("1")
+    assert again.rejected("shell") == {"replayed": 2}
+    assert (kernel.file.parent / "ran").read_text() == "xx"
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
