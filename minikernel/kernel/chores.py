@@ -47,8 +47,10 @@ class Chores:
 
     def _tell_of_history(self) -> None:
         problem = self._engine.history_problem
-        if problem is not None and not self._is_told:
-            self._log.line(f"the history is kept in RAM only: {problem}")
-        elif problem is None and self._is_told:
-            self._log.line("the history is written again")
-        self._is_told = problem is not None
+        if (problem is not None) == self._is_told:
+            return
+        text = "the history is written again"
+        if problem is not None:
+            text = f"the history is kept in RAM only: {problem}"
+        if self._log.offer(text):
+            self._is_told = problem is not None
