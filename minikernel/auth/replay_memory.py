@@ -63,6 +63,17 @@ class ReplayMemory:
             self._next = (slot + 1) % self._slots
             self._forget(self._next)
 
+    def rewrite(self, write: Callable[[bytes], None]) -> None:
+        """Have the whole ring recorded, up to its free end, while nothing is admitted.
+
+        Args:
+            write: takes the ring; what it raises comes out here.
+        """
+        with self._lock:
+            used = len(self._ring.rstrip(b"\0"))
+            slots = min(-(-used // DIGEST_LENGTH) + 1, self._slots)
+            write(bytes(self._ring[: slots * DIGEST_LENGTH]))
+
     def _holds(self, digest: bytes) -> bool:
         slot = self._heads[digest[0] << 8 | digest[1]]
         while slot != NONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import IO, TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def launch(
         manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
         client: MiniKernelClient = _owning(manager)
     except BaseException:  # Ctrl-C too must leave neither a kernel nor a file with its key
-        manager.shutdown_kernel(now=True)
+        with contextlib.suppress(KeyError):  # jupyter_client: no ports yet, if there is no file
+            manager.shutdown_kernel(now=True)
         raise
     try:
         client.trace = trace

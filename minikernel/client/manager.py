@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 NAME = "minikernel"
 ORDER_TIMEOUT = 5.0  # seconds
 SEND_TIMEOUT = 1000  # ms
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a file that was begun
 
 
 class MiniKernelManager(KernelManager):
@@ -102,8 +105,18 @@ class MiniKernelManager(KernelManager):
         return client
 
     def write_connection_file(self, **kwargs: Any) -> None:  # noqa: ANN401 - jupyter_client's signature
-        """Likewise, with a scheme that jupyter_client's Session does not know."""
-        super().write_connection_file(**kwargs)
+        """Likewise, with a scheme that jupyter_client's Session does not know.
+
+        Raises:
+            ConfigError: it can't be written; then there is none.
+        """
+        try:
+            super().write_connection_file(**kwargs)
+        except OSError as error:
+            if error.errno in DISK:  # jupyter_client leaves what it has written so far
+                Path(self.connection_file).unlink(missing_ok=True)
+            text = f"connection file {self.connection_file!r}: {error.strerror}"
+            raise ConfigError(text) from None
         if not is_stock(self.scheme):
             _, fields = connection.read(self.connection_file)
             connection.write(self.connection_file, {**fields, "signature_scheme": self.scheme})

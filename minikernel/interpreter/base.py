@@ -24,6 +24,9 @@ def enter_loop() -> Generator[None, None, None]:
     The kernel runs requests without any event loop until one is needed; a bare yield is the
     request for one, and to asyncio itself (``asyncio.sleep(0)``) it is one turn of the loop.
     Going on takes ``loop.create_task(coroutine)``: ``await`` refuses a suspended coroutine.
+
+    Raises:
+        OSError, ImportError: there can be no loop now, for want of descriptors say.
     """
     yield
 
@@ -162,6 +165,10 @@ class Engine(Protocol):
         unique: bool,
     ) -> list[tuple[int, int, Any]]:
         """Past cells as (session, line, source), with `output` (session, line, (source, out))."""
+
+    @property
+    def history_problem(self) -> str | None:
+        """What keeps the history from being written to its file, if anything does."""
 
     def save(self) -> None:
         """Write pending history to disk. Called now and then from another thread; never raises."""

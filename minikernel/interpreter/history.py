@@ -10,28 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pathlib
-    import sqlite3
     from collections.abc import Sequence
+
+    from minikernel.interpreter.database import Database, Session
 
 Entry = tuple[int, int, Any]  # session, line, source or (source, output)
 
-BUSY_TIMEOUT = 2.0  # seconds to wait for another kernel that writes
 LONGEST_OUTPUT = 8192  # characters of a value's text that are kept
 LONGEST_PATTERN = (
     50_000  # bytes of a pattern, sqlite's own limit (SQLITE_LIMIT_LIKE_PATTERN_LENGTH)
 )
-CACHE = 256  # KiB of pages that sqlite keeps in memory; its default is 2,000
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
+RETRY = 5.0  # seconds until a file that could not be written is tried again
 
-# IPython.core.history.HistoryAccessor.init_db
-_SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS sessions (session integer primary key autoincrement,
-       start timestamp, end timestamp, num_cmds integer, remark text)""",
-    """CREATE TABLE IF NOT EXISTS history (session integer, line integer,
-       source text, source_raw text, PRIMARY KEY (session, line))""",
-    """CREATE TABLE IF NOT EXISTS output_history (session integer, line integer,
-       output text, PRIMARY KEY (session, line))""",
-)
 _SELECT = """SELECT session, line, source_raw, output FROM history
              LEFT JOIN output_history USING (session, line) """
 
@@ -40,7 +31,7 @@ class History:
     """The history of this session, and of earlier ones if there is a file.
 
     A file that cannot be used costs a `problem`, never an exception: the session's own history
-    then lives in memory.
+    then lives in memory, bounded, and moves into the file once that can be written.
 
     Args:
         path: The database, shared with other kernels; None for memory only.
@@ -52,8 +43,9 @@ class History:
         self._sources: deque[tuple[int, str]] = deque()
         self._outputs: deque[tuple[int, str]] = deque()
         self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        self._session = 0
+        self._database: Database | None = None
+        self._written: Session | None = None  # in the file
+        self._retry_at = 0.0  # of the monotonic clock: when to try the file again
         self._pid = os.getpid()
 
     def add(self, line: int, source: str) -> None:
@@ -68,12 +60,15 @@ class History:
         """Write what is pending. From any thread; never raises."""
         if self._path is None and len(self._sources) < UNWRITTEN:
             return
-        if self._sources or self._outputs:
-            with self._lock:
+        with self._lock:
+            if self._sources or self._outputs:
                 self._write()
+            if self._is_out_of_file and time.monotonic() > self._retry_at:
+                self._move_into_file()
 
     def close(self) -> None:
         """Write what is pending, end the session and close the file."""
+        self._retry_at = 0.0
         self.save()
         with self._lock:
             database, self._database = self._database, None
@@ -118,126 +113,116 @@ class History:
     def _query(
         self, statement: str, values: Sequence[object], *, relative: bool = False
     ) -> list[Entry]:
-        import sqlite3  # noqa: PLC0415 - 6 ms that most sessions never need
-
         with self._lock:
             self._write()
-            if self._database is None:
+            if (database := self._database) is None:
                 return []
             if relative and isinstance(values[0], int) and values[0] <= 0:
-                values = (self._session + values[0], *values[1:])
+                values = (database.session.number + values[0], *values[1:])
+            from minikernel.interpreter.database import TROUBLE  # noqa: PLC0415 - as in _write
+
             try:
-                rows = self._database.execute(statement, values).fetchall()
+                rows = database.query(statement, values)
             except OverflowError:  # beyond 64 bits: there is no such session or line
                 return []
-            except sqlite3.Error as error:
+            except TROUBLE as error:
                 self.problem = str(error)
                 return []
         return [(session, line, (source, output)) for session, line, source, output in rows]
 
     def _write(self) -> None:
         """Move what is pending into the database, in one transaction."""
-        import sqlite3  # noqa: PLC0415 - as above
-
         if not self._is_ours():
+            return
+        try:
+            from minikernel.interpreter.database import TROUBLE, is_passing  # noqa: PLC0415 - 6 ms that most sessions never need
+        except (ImportError, OSError) as error:  # Python without sqlite, or no descriptor is left
+            self.problem = str(error)
+            _shorten(self._sources, self._outputs)
             return
         sources, outputs = _drained(self._sources), _drained(self._outputs)
         try:
-            self._insert(self._connected(), sources, outputs)
-        except (sqlite3.Error, OSError, UnicodeError) as error:
+            self._connected().insert(sources, outputs)
+        except TROUBLE as error:
             self.problem = str(error)
-            if not _is_passing(error) and self._path is not None:
+            if self._is_in_memory:  # the cells have no room there either: they are dropped
+                return
+            if not is_passing(error) or len(sources) > UNWRITTEN:
                 self._move_into_memory()
-                self._insert(self._connected(), sources, outputs)
-            else:
-                self._sources.extendleft(reversed(sources))
-                self._outputs.extendleft(reversed(outputs))
+            self._sources.extendleft(reversed(sources))
+            self._outputs.extendleft(reversed(outputs))
+            if self._is_in_memory:
+                self._write()
+        else:
+            if not self._is_out_of_file:
+                self.problem = None
 
-    def _move_into_memory(self) -> None:
-        if self._database is not None:
-            self._database.close()
-        self._path = self._database = None
+    @property
+    def _is_in_memory(self) -> bool:
+        return self._database is not None and self._database.is_in_memory
 
-    def _insert(
-        self,
-        database: sqlite3.Connection,
-        sources: list[tuple[int, str]],
-        outputs: list[tuple[int, str]],
-    ) -> None:
-        with database:
-            database.executemany(
-                "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
-                [(self._session, line, text, text) for line, text in _storable(sources)],
-            )
-            database.executemany(
-                "INSERT OR REPLACE INTO output_history VALUES (?, ?, ?)",
-                [(self._session, line, text) for line, text in _storable(outputs)],
-            )
+    @property
+    def _is_out_of_file(self) -> bool:
+        """Whether it is in memory, and should not be."""
+        return self._path is not None and self._is_in_memory
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connected(self) -> Database:
+        from minikernel.interpreter.database import Database  # noqa: PLC0415 - as in _write
+
         if self._database is None:
-            database = _open(self._path)
-            try:
-                with database:
-                    self._session = _begin_session(database)
-            except BaseException:
-                database.close()
-                raise
-            self._database = database
+            self._database = Database(self._path)
+            self._written = self._database.session
         return self._database
 
-    def _end(self, database: sqlite3.Connection) -> None:
-        import sqlite3  # noqa: PLC0415 - as above
+    def _move_into_memory(self) -> None:
+        from minikernel.interpreter.database import Database  # noqa: PLC0415 - as in _write
+
+        if self._database is not None:
+            self._database.close()
+        self._database = Database(None)
+        self._retry_at = time.monotonic() + RETRY
+
+    def _move_into_file(self) -> None:
+        """Write what has come together in memory, or try again later."""
+        from minikernel.interpreter.database import TROUBLE, Database  # noqa: PLC0415 - as in _write
+
+        memory = self._database
+        if memory is None or not self._is_ours():
+            return
+        try:
+            file = Database(self._path, self._written)
+            self._written = file.session
+            try:
+                file.insert(*memory.lines())
+            except BaseException:
+                file.close()
+                raise
+        except TROUBLE as error:
+            self.problem = str(error)
+            self._retry_at = time.monotonic() + RETRY
+        else:
+            memory.close()
+            self._database, self.problem = file, None
+
+    def _end(self, database: Database) -> None:
+        from minikernel.interpreter.database import TROUBLE  # noqa: PLC0415 - as in _write
 
         try:
-            with database:
-                database.execute(
-                    "UPDATE sessions SET end = ?, num_cmds = (SELECT count(*) FROM history"
-                    " WHERE session = ?) WHERE session = ?",
-                    (_now(), self._session, self._session),
-                )
-        except sqlite3.Error as error:
+            database.end()
+        except TROUBLE as error:
             self.problem = str(error)
-        finally:
-            database.close()
 
     def _is_ours(self) -> bool:
         """Whether this is the process that opened the file: sqlite does not survive a fork."""
         return os.getpid() == self._pid
 
 
-def _open(path: pathlib.Path | None) -> sqlite3.Connection:
-    import sqlite3  # noqa: PLC0415 - as above
-
-    if path is not None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    name = ":memory:" if path is None else str(path)
-    database = sqlite3.connect(name, timeout=BUSY_TIMEOUT, check_same_thread=False)
-    database.execute(f"PRAGMA cache_size = -{CACHE}")
-    return database
-
-
-def _begin_session(database: sqlite3.Connection) -> int:
-    for statement in _SCHEMA:
-        database.execute(statement)
-    cursor = database.execute("INSERT INTO sessions (start) VALUES (?)", (_now(),))
-    return cursor.lastrowid or 0
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether it may work the next time: another process holds the file's lock."""
-    return "locked" in str(error) or "busy" in str(error)
-
-
 def _drained(queue: deque[tuple[int, str]]) -> list[tuple[int, str]]:
     return [queue.popleft() for _ in range(len(queue))]
 
 
-def _storable(rows: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Replace lone surrogates, which sqlite cannot store."""
-    return [(line, text.encode("utf-8", "replace").decode()) for line, text in rows]
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S")
+def _shorten(*queues: deque[tuple[int, str]]) -> None:
+    """Forget the oldest of what can't be written anywhere."""
+    for queue in queues:
+        while len(queue) > UNWRITTEN:
+            queue.popleft()

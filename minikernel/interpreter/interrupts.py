@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,12 @@ class Running:
         self._guard.armed = False
         if error is None or not isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
             return False
-        import traceback  # noqa: PLC0415 - only when something failed
+        with contextlib.suppress(ImportError, OSError):  # no descriptor is left to load them
+            import traceback  # noqa: PLC0415 - only when something failed
 
-        from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415
+            from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415
 
-        traceback.print_exception(kind, error, users_frames(trace))
+            traceback.print_exception(kind, error, users_frames(trace))
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,8 @@ class PythonEngine:
             return Outcome(failure=failure, payload=self._payload, user_expressions=expressions)
         except KeyboardInterrupt as interrupt:  # between two guarded stretches
             return Outcome(failure=self._describe(interrupt), payload=self._payload)
+        except (ImportError, OSError) as trouble:  # no descriptor is left to load a module of ours
+            return Outcome(failure=_bare_failure(trouble), payload=self._payload)
         finally:
             self._guard.active = False
 
@@ -148,6 +151,8 @@ class PythonEngine:
     def save(self) -> None:
         """Write pending history; see `Engine.save`."""
         self._history.save()
+        with contextlib.suppress(ImportError, OSError):  # it is needed when no descriptor is left
+            from minikernel.interpreter import tracebacks  # noqa: F401, PLC0415 - costs a start 3 ms
 
     def close(self) -> None:
         """Write what is pending, and put back all that was replaced."""
@@ -176,7 +181,11 @@ class PythonEngine:
         self._flags = cell.flags
         remember_source(filename, code)
         if (cell.awaits or "asyncio" in sys.modules or "asyncio" in code) and not _in_loop():
-            await enter_loop()
+            try:
+                await enter_loop()
+            except (ImportError, OSError) as trouble:
+                if cell.awaits:
+                    return self._finish(cell, filename, number, None, trouble)
         if cell.awaits:
             shown, error = await self._caller.run_task(self._evaluate_awaiting(cell, silent=silent))
         else:
@@ -255,7 +264,10 @@ class PythonEngine:
         if isinstance(error, LeaveKernel):
             self._payload.append(error.payload)
             return None
-        from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
+        try:
+            from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
+        except (ImportError, OSError):
+            return _bare_failure(error)
 
         self._guard.pending = False  # one interrupt more does not cost the traceback
         failure, trouble = self._caller.call(tracebacks.failure_of, error)
@@ -300,6 +312,16 @@ class PythonEngine:
     def _format_expression(self, text: str) -> tuple[MimeBundle, MimeBundle]:
         value = eval(text, self._namespace)  # noqa: S307 - what a kernel is for
         return self._displayer.formatter.format(value)
+
+
+def _bare_failure(error: BaseException) -> Failure:
+    """A failure without a traceback, which takes no import."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the user's __str__
+        text = ""
+    return Failure(ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
 def _in_loop() -> bool:

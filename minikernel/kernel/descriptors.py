@@ -69,9 +69,12 @@ class CStdio:
         if self._fflush is not None:
             self._fflush()
         elif len(sys.modules) != self._modules:
-            self._modules = len(sys.modules)
+            modules = len(sys.modules)
             if "_ctypes" in sys.modules or any(map(_is_foreign, [*sys.modules.items()])):
-                self._fflush = _load_fflush()
+                with contextlib.suppress(ImportError, OSError):  # no descriptor is left: next time
+                    self._fflush = _load_fflush()
+            else:
+                self._modules = modules
 
 
 def _is_foreign(entry: tuple[str, object]) -> bool:

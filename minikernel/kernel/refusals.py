@@ -35,17 +35,23 @@ class Log:
 
     def line(self, text: str) -> None:
         """Write a line, or only count it if the last one is less than a second old."""
+        if not self.offer(text):
+            with self._lock:
+                self._left_out += 1
+
+    def offer(self, text: str) -> bool:
+        """Write a line, if it may be written now; what is offered again later is not counted."""
         with self._lock:
             now = time.monotonic()
             if now < self._next or not _is_read(self._descriptor()):
-                self._left_out += 1
-                return
+                return False
             more = f" (and {self._left_out} lines left out)" if self._left_out else ""
             self._next, self._left_out = now + INTERVAL, 0
         try:
             os.write(self._descriptor(), f"minikernel: {text}{more}\n".encode())
         except OSError:
-            return  # the terminal has gone; the ledger still tells
+            return False  # the terminal has gone, or its disk is full; the ledger still tells
+        return True
 
 
 def _is_read(descriptor: int) -> bool:

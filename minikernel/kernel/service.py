@@ -20,6 +20,7 @@ from minikernel.auth.jupyter_hmac import kernel_session_id
 from minikernel.errors import ConfigError
 from minikernel.interpreter.python import PythonEngine
 from minikernel.kernel import signals
+from minikernel.kernel.chores import Chores
 from minikernel.kernel.comms import Comms
 from minikernel.kernel.control import Control
 from minikernel.kernel.dispatch import Dispatch, Effect
@@ -41,7 +42,7 @@ from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.protocol.heartbeat import HeartbeatEnd
 from minikernel.transport import connection
 from minikernel.transport.loops import start_thread
-from minikernel.transport.ring_file import SUFFIX, remove_orphans
+from minikernel.transport.ring_file import SUFFIX
 from minikernel.transport.sockets import KernelSockets
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS, STARTING
@@ -77,14 +78,15 @@ def run(options: Options) -> int:
     except BaseException:
         remove()
         raise
-    with contextlib.suppress(Stop):
-        kernel.catch_signals()
-        if made:
-            print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
-        kernel.serve()
-    kernel.close()
-    # User threads that never end must not keep the process.
-    os._exit(0)
+    try:
+        with contextlib.suppress(Stop):
+            kernel.catch_signals()
+            if made:
+                print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
+            kernel.serve()
+    finally:  # also after a failure, which is to be seen on the terminal, not to go into our pipe
+        kernel.close()
+    os._exit(0)  # user threads that never end must not keep the process
 
 
 def _keep() -> None:
@@ -159,8 +161,6 @@ class Kernel:
         self._control_thread: threading.Thread | None = None
         self._parent = parent()
         self._pid = os.getpid()
-        self._history_problem: str | None = None
-        self._orphans: Path | None = path.parent
         self._sockets = KernelSockets(
             info, clients=options.curve_clients, handover=name not in registry.WITH_SESSIONS
         )
@@ -184,6 +184,7 @@ class Kernel:
             self._sockets.abandon()
             raise
         self._wire_up(ends, ports, options, scheme.gaps)
+        self._chores = Chores(self._engine, self._log, self._memory, path.parent)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:
@@ -293,9 +294,14 @@ class Kernel:
 
     def _serve_in_loop(self, first: Coroutine[None, None, None]) -> None:
         """From now on all requests run inside one asyncio loop, and it waits for shell."""
-        import asyncio  # noqa: PLC0415 - not before somebody needs it
+        try:
+            import asyncio  # noqa: PLC0415 - not before somebody needs it
 
-        loop = asyncio.new_event_loop()
+            loop = asyncio.new_event_loop()
+        except (ImportError, OSError) as problem:  # no descriptor is left: the request says so
+            with contextlib.suppress(StopIteration):
+                first.throw(problem)
+            return
         asyncio.set_event_loop(loop)
         serving = loop.create_task(self._serve_from(first))
         while not serving.done():
@@ -380,15 +386,9 @@ class Kernel:
         os._exit(1)
 
     def _tick(self) -> None:
-        self._engine.save()
-        if self._engine.history_problem != self._history_problem:
-            self._history_problem = self._engine.history_problem
-            self._log.line(f"the history is kept in RAM only: {self._history_problem}")
+        self._chores.tick()
         if self._clients is not None and not self._shell.busy:
             self._clients.expire()
-        if self._orphans is not None:
-            remove_orphans(self._orphans)
-            self._orphans = None
         if self._parent is not None and os.getppid() != self._parent:
             self._cause(Effect.STOP)
 

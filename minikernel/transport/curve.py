@@ -8,6 +8,7 @@ the kernel has a list of the clients that it takes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import struct
@@ -21,6 +22,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Mapping, Sequence
 
 KEY_LENGTH = 40  # characters of Z85 (RFC 32)
@@ -203,14 +205,24 @@ def add_client(path: str | os.PathLike[str], public: str, remark: str) -> None:
     Raises:
         ConfigError: it can't be written.
     """
-    line = " ".join([public, *remark.split()]).encode(errors="replace")
+    line = " ".join([public, *remark.split()]).encode(errors="replace") + b"\n"
     try:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            begun = file.read()[-1:] not in {b"", b"\n"}
-            file.write(b"%s%s\n" % (b"\n" if begun else b"", line))
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            listed = file.read()
+            _append(file, line if listed[-1:] in {b"", b"\n"} else b"\n" + line, len(listed))
     except OSError as error:
         raise _unusable(path, error) from None
+
+
+def _append(file: io.FileIO, line: bytes, end: int) -> None:
+    """Write a line, whole or not at all: half a key would make the list malformed."""
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - as the next write would
+    except OSError:
+        file.truncate(end)
+        raise
 
 
 def _unusable(path: str | os.PathLike[str], error: OSError) -> ConfigError:

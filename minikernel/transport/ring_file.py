@@ -74,6 +74,10 @@ class RingFile:
         else:
             self._write(slot, digest + FREE)
 
+    def rewrite(self, ring: bytes) -> None:
+        """Write the whole ring. Raises OSError, as `record` does."""
+        self._write(0, ring)
+
     def _write(self, slot: int, content: bytes) -> None:
         at = HEADER_LENGTH + slot * DIGEST_LENGTH
         if os.pwrite(self._file, content, at) != len(content):

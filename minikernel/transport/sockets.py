@@ -33,6 +33,8 @@ MAX_MESSAGE = {  # bytes of one frame; ZeroMQ drops the connection that sends mo
     Channel.HEARTBEAT: 4096,
 }
 MAX_FRAMES = LIMITS.before + LIMITS.after + 2
+HANDSHAKE = 10_000  # ms that a connection may take for ZeroMQ's own handshake, then it is ended
+DESCRIPTORS = 40  # that must be free at the start: libzmq aborts the process if it gets none
 LINGER = 1000  # ms that a closed socket may go on sending: the reply to a shutdown, the last idle
 BURST = 100  # messages of one socket in a row; then the others have their turn
 REQUEST_QUEUE = 100  # messages of one connection that wait here, the rest waits at the sender
@@ -49,13 +51,16 @@ class KernelSockets:
             it when they reconnect.
 
     Raises:
-        ConfigError: an address can't be bound, or a key or the list can't be used.
+        ConfigError: an address can't be bound, a key or the list can't be used, or descriptors are
+            too few.
     """
 
     def __init__(
         self, info: ConnectionInfo, *, clients: str | None = None, handover: bool = True
     ) -> None:
+        _check_descriptors()
         self._context = zmq.Context()
+        self._is_served = False
         self._curve = self._curve_server(info, clients)
         self._handover = handover
         self._ipc_files: list[Path] = []
@@ -85,6 +90,8 @@ class KernelSockets:
         socket = self._context.socket(kind)
         socket.linger = LINGER
         socket.maxmsgsize = MAX_MESSAGE[channel]
+        socket.handshake_ivl = HANDSHAKE
+        socket.tcp_keepalive = 1  # as often as the system says: peers that vanished without a word
         if self._curve is not None:
             self._curve.secure(socket)
         return socket
@@ -104,6 +111,7 @@ class KernelSockets:
         Args:
             pong: answers a heartbeat; None: it is sent back as it came.
         """
+        self._is_served = True
         beat = self.echo_heartbeats if pong is None else partial(self.answer_heartbeats, pong)
         start_thread("minikernel heartbeat", beat)
         if self._curve is not None and self._curve.asks:
@@ -160,6 +168,9 @@ class KernelSockets:
         The heartbeat's thread and the control thread's sockets must have come to their end or be
         about to: terminating the context ends their waits.
         """
+        if not self._is_served:  # nobody has the heartbeat, and so nobody would close it
+            self.abandon()
+            return
         for socket in (self.shell, self.control, self.stdin, self.iopub):
             socket.close()
         self._context.term()
@@ -174,6 +185,18 @@ class KernelSockets:
         """Remove the files of ipc sockets."""
         for path in self._ipc_files:
             path.unlink(missing_ok=True)
+
+
+def _check_descriptors() -> None:
+    taken: list[int] = []
+    try:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+        taken.extend(os.dup(taken[0]) for _ in range(DESCRIPTORS - 1))
+    except OSError as error:
+        raise ConfigError(f"a kernel needs {DESCRIPTORS} descriptors: {error.strerror}") from None
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 _ATTRIBUTES = {channel: channel.value for channel in PORTS} | {Channel.HEARTBEAT: "heartbeat"}

@@ -194,7 +194,7 @@ def test_a_path_that_is_no_file_is_named(tmp_path: Any) -> None:
 def test_a_full_disk_is_named_and_the_session_goes_on(file: Any) -> None:
     history = filled(file, "a")
     history.save()
-    history._database.execute("PRAGMA max_page_count = 1")
+    history._database._connection.execute("PRAGMA max_page_count = 1")
     history.add(2, "x" * 100_000)
     history.save()
     assert "full" in history.problem
@@ -202,8 +202,63 @@ def test_a_full_disk_is_named_and_the_session_goes_on(file: Any) -> None:
     history.close()
 
 
+def test_what_was_kept_in_memory_moves_into_the_file_when_there_is_room(tmp_path: Any) -> None:
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    history = filled(folder / "history.sqlite", "a", "b")
+    history.add_output(2, "'b'")
+    history.save()
+    assert history.problem
+    folder.unlink()
+    history.add(3, "c")
+    history.close()
+    assert history.problem is None
+    later = History(folder / "history.sqlite")
+    assert later.range(1, 1, None) == [
+        (1, 1, ("a", None)),
+        (1, 2, ("b", "'b'")),
+        (1, 3, ("c", None)),
+    ]
+    later.close()
+
+
+def test_after_a_full_disk_the_session_goes_on_under_its_number(file: Any) -> None:
+    filled(file, "earlier").close()
+    history = filled(file, "a")
+    history.save()
+    history._database._connection.execute("PRAGMA max_page_count = 1")
+    history.add(2, "x" * 100_000)
+    history.save()
+    assert history.problem
+    history.add(3, "c")
+    history.close()
+    later = History(file)
+    assert sources(later.range(2, 1, None)) == ["a", "x" * 100_000, "c"]
+    assert sources(later.tail(9)) == ["earlier", "a", "x" * 100_000, "c"]
+    later.close()
+
+
+def test_memory_is_bounded_and_the_last_cells_are_kept() -> None:
+    history = History(None)
+    for line in range(1, 101):
+        history.add(line, f"{line} " + "x" * 1_000_000)
+        history.tail(1)  # writes it
+    kept = [line for _, line, _ in history.range(0, 0, None)]
+    assert kept == [*range(kept[0], 101)]
+    assert 8 <= len(kept) <= 33
+    history.close()
+
+
+def test_a_cell_that_is_too_large_for_the_memory_does_not_stop_the_next() -> None:
+    history = filled(None, "a", "x" * 40_000_000)
+    assert history.tail(5) == []
+    history.add(3, "c")
+    assert sources(history.tail(5)) == ["c"]
+    history.close()
+
+
 def test_a_locked_file_is_tried_again(file: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("minikernel.interpreter.history.BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr("minikernel.interpreter.database.BUSY_TIMEOUT", 0.01)
     history = filled(file, "a")
     history.save()
     other = sqlite3.connect(file)

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.replay_memory import DIGEST_LENGTH
+from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH
 from minikernel.errors import Replayed
 from minikernel.kernel.memory import DurableMemory
 from minikernel.kernel.refusals import Log
-from minikernel.transport.ring_file import RingFile
+from minikernel.transport.ring_file import HEADER_LENGTH, RingFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +76,40 @@ def test_a_disk_that_fails_takes_the_past_and_not_the_kernel(
             memory.replays.admit(bytes([n]) * DIGEST_LENGTH)
     assert terminal.read_text() == IN_RAM + "Bad file descriptor\n"
     memory.close()
+
+
+def test_what_the_file_missed_is_written_at_the_end_if_not_before(
+    tmp_path: Path, log: Log, terminal: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    digests = [bytes([n]) * DIGEST_LENGTH for n in range(1, 101)]
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+        for digest in digests:
+            memory.replays.admit(digest)
+        memory.catch_up()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    memory.close()
+    assert len(terminal.read_text().splitlines()) == 1
+    later = DurableMemory(tmp_path / "k.ring", KEY, log)
+    for digest in digests:
+        with pytest.raises(Replayed):
+            later.replays.admit(digest)
+    later.close()
+
+
+def test_a_ring_that_went_round_is_written_whole(tmp_path: Path, log: Log) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    digests = [n.to_bytes(DIGEST_LENGTH, "little") for n in range(1, CAPACITY + 100)]
+    for digest in digests:
+        memory.replays.admit(digest)
+    memory._is_behind = True
+    os.truncate(tmp_path / "k.ring", HEADER_LENGTH)
+    memory.close()
+    later = DurableMemory(tmp_path / "k.ring", KEY, log)
+    later.replays.admit(digests[98])  # the last that was forgotten
+    with pytest.raises(Replayed):
+        later.replays.admit(digests[-1])
+    later.close()

@@ -1,0 +1,56 @@
+"""What the kernel does once a second, besides answering."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from minikernel.transport.ring_file import remove_orphans
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minikernel.interpreter.base import Engine
+    from minikernel.kernel.memory import DurableMemory
+    from minikernel.kernel.refusals import Log
+
+
+class Chores:
+    """Saves the history and what the replay memory's file missed, removes old ring files.
+
+    Args:
+        engine: has the history.
+        log: told when the history can't be written, and when it can again.
+        memory: of what was accepted before, if there is one.
+        directory: where ring files are.
+    """
+
+    def __init__(
+        self, engine: Engine, log: Log, memory: DurableMemory | None, directory: Path
+    ) -> None:
+        self._engine = engine
+        self._log = log
+        self._memory = memory
+        self._orphans: Path | None = directory
+        self._is_told = False
+
+    def tick(self) -> None:
+        """Do what is to be done; never raises for a disk that is full or a descriptor too few."""
+        self._engine.save()
+        self._tell_of_history()
+        if self._memory is not None:
+            self._memory.catch_up()
+        if self._orphans is not None:
+            with contextlib.suppress(OSError):  # no descriptor is left: the next time
+                remove_orphans(self._orphans)
+                self._orphans = None
+
+    def _tell_of_history(self) -> None:
+        problem = self._engine.history_problem
+        if (problem is not None) == self._is_told:
+            return
+        text = "the history is written again"
+        if problem is not None:
+            text = f"the history is kept in RAM only: {problem}"
+        if self._log.offer(text):
+            self._is_told = problem is not None
