@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 
 from minikernel.auth.channel_hmac_keys import REQUIRED, Right
 from minikernel.cli.app import SUBCOMMANDS
+from minikernel.cli.prompt import verdicts
+from minikernel.client.ledger import Ledger, Row
 from minikernel.lab.attacks import ATTACKS, BY_TITLE
 from minikernel.lab.columns import COLUMNS
 from minikernel.lab.evidence import Outcome
@@ -187,6 +190,23 @@ def test_the_compat_page_has_the_bounds_of_the_project() -> None:
     assert all(f'"{bound}"' in project for bound in bounds)
     files = re.findall(r"`(test_\w+\*?\.py)`", text)
     assert all(list((ROOT / "tests" / "integration").glob(name)) for name in files)
+
+
+def test_the_picture_of_the_matrix_is_that_of_the_table() -> None:
+    pictures = ROOT / "docs" / "pictures"
+    drawn = runpy.run_path(str(pictures / "matrix.py"))["picture"]()
+    assert (pictures / "matrix.svg").read_text() == drawn, "make docs-pictures"
+
+
+def test_the_picture_of_the_console_shows_one() -> None:
+    picture = (ROOT / "docs" / "pictures" / "console.svg").read_text()
+    shown = re.sub(r"<[^>]*>", "", picture)
+    assert "hello, Ada" in shown
+    assert "ZeroDivisionError" in shown
+    empty = verdicts(Ledger([Row(channel=c) for c in ("shell", "control", "stdin", "iopub")]), None)
+    bottom = next(line for line in shown.splitlines() if "rejected" in line)
+    assert re.sub(r"\d+( ok)?", "0", bottom).strip() == empty.strip()
+    assert picture.count("http") == 1  # the namespace of SVG: nothing is loaded from elsewhere
 
 
 def test_the_version_is_in_the_changelog() -> None:
