@@ -170,6 +170,7 @@ def test_the_schemes_page_counts_as_the_lab_does() -> None:
     findings = [f for f in as_expected(COLUMNS, ATTACKS) if f.outcome is Outcome.THROUGH]
     assert said == {c.name: str(sum(f.column == c.name for f in findings)) for c in COLUMNS}
     assert f"of the {len(ATTACKS)} attacks" in text
+    assert f"{len(ATTACKS)} attacks" in README.read_text()
     remote = (ROOT / "docs" / "remote.md").read_text()
     assert f"[{said['jupyter-hmac']} of {len(ATTACKS)} attacks]" in remote
 

@@ -1,4 +1,4 @@
-"""A language engine in thirty lines: a calculator that writes `3 4 + 6 *` for (3 + 4) * 6."""
+"""A language engine: a calculator that writes `3 4 + 6 *` for (3 + 4) * 6."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.
 class Calculator(PlainEngine):
     """Keeps a stack from cell to cell; a cell that fails leaves it as it was."""
 
-    info = LanguageInfo(name="calculator", version="1", banner="Numbers first, then + - * /")
+    info = LanguageInfo(name="calculator", version="1", banner="As in 1 2 +")
     stack: tuple[float, ...] = ()
 
     def run(self, code: str) -> str | None:

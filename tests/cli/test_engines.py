@@ -47,6 +47,10 @@ def calculator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mini
         yield client
 
 
+def test_it_has_thirty_lines() -> None:
+    assert sum(bool(line.strip()) for line in EXAMPLE.read_text().splitlines()) <= 30
+
+
 def test_cells_have_values_outputs_and_errors(calculator: MiniKernelClient) -> None:
     assert calculator.run("3 4 + 6 *").value == "42"
     shown = calculator.run("2 / print")
@@ -61,7 +65,7 @@ def test_cells_have_values_outputs_and_errors(calculator: MiniKernelClient) -> N
 def test_what_else_clients_ask(calculator: MiniKernelClient) -> None:
     info = calculator.kernel_info(reply=True, timeout=20)["content"]
     assert info["language_info"]["name"] == "calculator"
-    assert info["banner"] == "Numbers first, then + - * /"
+    assert info["banner"] == "As in 1 2 +"
     found = calculator.complete("1 ", reply=True, timeout=20)["content"]
     assert (found["matches"][0], found["cursor_start"]) == ("+", 2)
     assert calculator.is_complete("1 ", reply=True, timeout=20)["content"]["status"] == "complete"
