@@ -47,6 +47,7 @@ notebooks: $(FOR_TEST) ## write the notebooks from their text, and run them
 
 docs: $(FOR_DOCS) ## the site, artifacts/docs/index.html; a warning is an error
 	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going -E -c docs . artifacts/docs
+	@echo "artifacts/docs/index.html"
 
 docs-lab: $(FOR_TEST) ## write docs/attacks.md and docs/channels.md from the tables
 	$(BIN)/python -m minikernel lab --expected --markdown > docs/attacks.md
