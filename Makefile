@@ -6,15 +6,16 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 FOR_DEMO := $(VENV)/.stamp-demo
 FOR_TEST := $(VENV)/.stamp-test
+FOR_DOCS := $(VENV)/.stamp-docs
 INSTALLED := pyproject.toml minikernel/cli/kernelspec/kernel.json
 
 FOR_BENCH := .venv-peers/.stamp
 PEERS := ipykernel xeus-python ipymini
 
-.PHONY: help demo test check-all nightly bench soak notebooks docs-lab mutants clean
+.PHONY: help demo test check-all nightly bench soak notebooks docs docs-lab docs-pictures mutants clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' Makefile
 	@echo "make PYTHON=/path/to/python ... takes another Python than python3 for .venv"
 
 demo: $(FOR_DEMO) ## watch a kernel, a client, and forgeries that are refused
@@ -27,7 +28,7 @@ test: $(FOR_TEST) ## every check; under 10 minutes
 	$(BIN)/lint-imports --no-logo
 	$(PYTEST) -n 2 --dist loadfile -m "not slow"
 
-check-all: $(FOR_TEST) ## what takes longer; under 40 minutes
+check-all: $(FOR_TEST) docs ## what takes longer, and the site; under 40 minutes
 	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test
 
 nightly: check-all ## everything five times over: what fails now and then? An hour of soak
@@ -44,9 +45,17 @@ notebooks: $(FOR_TEST) ## write the notebooks from their text, and run them
 	$(BIN)/python notebooks/from_text.py
 	$(PYTEST) tests/notebooks
 
+docs: $(FOR_DOCS) ## the site, artifacts/docs/index.html; a warning is an error
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going -E -c docs . artifacts/docs
+	@echo "artifacts/docs/index.html"
+
 docs-lab: $(FOR_TEST) ## write docs/attacks.md and docs/channels.md from the tables
 	$(BIN)/python -m minikernel lab --expected --markdown > docs/attacks.md
 	$(BIN)/python -m minikernel lab --channels --markdown > docs/channels.md
+
+docs-pictures: $(FOR_DOCS) ## write the pictures of README
+	$(BIN)/python docs/pictures/matrix.py
+	$(BIN)/python docs/pictures/console.py
 
 mutants: $(FOR_TEST) ## does a test fail for each change to auth and protocol? over half an hour
 	@$(install) -e '.[mutation]'
@@ -68,6 +77,12 @@ $(FOR_TEST): $(INSTALLED)
 	@echo "installing into $(VENV), with what the tests need (once; a minute or two) ..."
 	@$(install) -e '.[test]'
 	@touch $@ $(FOR_DEMO)
+
+$(FOR_DOCS): $(INSTALLED)
+	@$(make-venv)
+	@echo "installing into $(VENV), with what the site needs (once; a minute or two) ..."
+	@$(install) -e '.[docs]'
+	@touch $@
 
 # A kernel that can't be installed is left out of the benchmarks; its log says why.
 $(FOR_BENCH): $(FOR_TEST)

@@ -1,33 +1,38 @@
-"""The documents: links resolve, commands and options exist, examples run."""
+"""The documents: links resolve, tables are those of the code, examples say what they shall.
+
+That commands and examples run at all is the business of test_commands.py.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import re
-import shlex
+import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from minikernel.auth.channel_hmac_keys import REQUIRED, Right
-from minikernel.cli.app import SUBCOMMANDS, main
+from minikernel.cli.app import SUBCOMMANDS
+from minikernel.cli.prompt import verdicts
+from minikernel.client.ledger import Ledger, Row
 from minikernel.kernel.publisher import GREETINGS
+from minikernel.lab.attacks import ATTACKS, BY_TITLE
+from minikernel.lab.columns import COLUMNS
+from minikernel.lab.evidence import Outcome
+from minikernel.lab.matrix import as_expected
 from minikernel.transport.sockets import BURST, IOPUB_QUEUE, MAX_MESSAGE, MIB, REQUEST_QUEUE
 from minikernel.wire.channels import CONTROL_REQUESTS, Channel
 from minikernel.wire.frames import LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "notebooks/README.md"])
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 MODULES = "auth|cli|client|interpreter|kernel|lab|protocol|transport|wire"
 MODULE = re.compile(rf"`((?:{MODULES})/\w+\.py)`")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp)/")
@@ -43,12 +48,6 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def prose(path: Path) -> str:
     return BLOCK.sub("", path.read_text())
-
-
-def commands() -> Iterator[str]:
-    for path in DOCUMENTS:
-        for block in blocks(path, "console"):
-            yield from block.splitlines()
 
 
 def anchors(path: Path) -> set[str]:
@@ -85,24 +84,6 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         ahead += [target for target in found if target not in reached]
     numbered = set((ROOT / "docs" / "adr").glob("*.md"))  # one leads to the others
     assert set(DOCUMENTS) - reached <= numbered
-
-
-@pytest.mark.parametrize("command", sorted(set(commands())))
-def test_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    program, *arguments = shlex.split(command)
-    if program == "make":
-        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert set(arguments) <= set(targets)
-    elif program == "minikernel":
-        assert arguments[0] in SUBCOMMANDS
-        with pytest.raises(SystemExit, match="0"):  # of --help; wrong options come first
-            main([*arguments, "--help"])
-        assert "usage: minikernel" in capsys.readouterr().out
-    elif program.startswith(".venv/bin/"):
-        paths = [a for a in arguments if a.startswith("tests/")]
-        assert all((ROOT / path).exists() for path in paths)
-    else:
-        assert (program, arguments[0]) == ("pip", "install")
 
 
 def test_the_subcommands_are_all_in_the_readme() -> None:
@@ -177,6 +158,58 @@ def test_example_of_channel_hmac(
     assert said.err == ""
     assert said.out.splitlines()[0] == "42"
     assert said.out.splitlines()[-1] == "()"
+
+
+def test_the_api_page_has_every_public_name() -> None:
+    minikernel = importlib.import_module("minikernel")
+    text = (ROOT / "docs" / "api.md").read_text()
+    assert set(re.findall(r":: minikernel\.(\w+)$", text, re.MULTILINE)) == set(minikernel.__all__)
+
+
+def test_the_schemes_page_counts_as_the_lab_does() -> None:
+    text = (ROOT / "docs" / "schemes.md").read_text()
+    said = dict(re.findall(r"^\|[^|]*\| `([a-z-]+)` \|.*\| (\d+) \|$", text, re.MULTILINE))
+    findings = [f for f in as_expected(COLUMNS, ATTACKS) if f.outcome is Outcome.THROUGH]
+    assert said == {c.name: str(sum(f.column == c.name for f in findings)) for c in COLUMNS}
+    assert f"of the {len(ATTACKS)} attacks" in text
+    assert f"{len(ATTACKS)} attacks" in README.read_text()
+    remote = (ROOT / "docs" / "remote.md").read_text()
+    assert f"[{said['jupyter-hmac']} of {len(ATTACKS)} attacks]" in remote
+
+
+def test_the_attacks_that_a_page_names_exist() -> None:
+    known = set(BY_TITLE)
+    for name in ("schemes.md", "threat-model.md"):
+        text = (ROOT / "docs" / name).read_text()
+        named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text))
+        assert named - {column.name for column in COLUMNS} - {"hmac-sha256"} <= known
+
+
+def test_the_compat_page_has_the_bounds_of_the_project() -> None:
+    text = (ROOT / "docs" / "compat.md").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
+    bounds = re.findall(r"`(\w[\w-]*[>=]=[^`]*)`", text)
+    assert bounds
+    assert all(f'"{bound}"' in project for bound in bounds)
+    files = re.findall(r"`(test_\w+\*?\.py)`", text)
+    assert all(list((ROOT / "tests" / "integration").glob(name)) for name in files)
+
+
+def test_the_picture_of_the_matrix_is_that_of_the_table() -> None:
+    pictures = ROOT / "docs" / "pictures"
+    drawn = runpy.run_path(str(pictures / "matrix.py"))["picture"]()
+    assert (pictures / "matrix.svg").read_text() == drawn, "make docs-pictures"
+
+
+def test_the_picture_of_the_console_shows_one() -> None:
+    picture = (ROOT / "docs" / "pictures" / "console.svg").read_text()
+    shown = re.sub(r"<[^>]*>", "", picture)
+    assert "hello, Ada" in shown
+    assert "ZeroDivisionError" in shown
+    empty = verdicts(Ledger([Row(channel=c) for c in ("shell", "control", "stdin", "iopub")]), None)
+    bottom = next(line for line in shown.splitlines() if "rejected" in line)
+    assert re.sub(r"\d+( ok)?", "0", bottom).strip() == empty.strip()
+    assert picture.count("http") == 1  # the namespace of SVG: nothing is loaded from elsewhere
 
 
 def test_the_version_is_in_the_changelog() -> None:

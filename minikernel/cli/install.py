@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minikernel.cli.engines import engine
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import data_dir
 
@@ -43,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--name", default=NAME, help="the kernel's name, in commands (default: minikernel)")
     add("--display-name", metavar="TEXT", help='in menus (default: "Python (NAME)")')
+    add(
+        "--engine",
+        metavar="MODULE:CLASS",
+        help="of a language of your own, as for `minikernel run` (default: Python)",
+    )
     add(
         "--env",
         nargs=2,
@@ -81,6 +87,10 @@ def _spec(args: argparse.Namespace) -> dict[str, Any]:
     spec: dict[str, Any] = json.loads((SOURCE / "kernel.json").read_text(encoding="utf-8"))
     spec["argv"][0] = sys.executable  # Jupyter would put its own interpreter for "python"
     spec["display_name"] = args.display_name or f"Python ({args.name})"
+    if args.engine is not None:
+        spec["language"] = engine(args.engine).info.name
+        spec["argv"][4:4] = ["--engine", args.engine]
+        spec["display_name"] = args.display_name or args.name
     for variable, _ in args.env:
         if not variable or "=" in variable:
             raise ConfigError(f"--env {variable!r}: that is no name of an environment variable")

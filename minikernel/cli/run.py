@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 
+from minikernel.cli.engines import engine
+from minikernel.interpreter.python import PythonEngine
 from minikernel.kernel.options import Options
 from minikernel.kernel.service import run as run_kernel
 from minikernel.transport.connection import POLICIES
@@ -61,6 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="an invitation that is not let in, under channel-hmac; may be repeated",
     )
+    add(
+        "--engine",
+        metavar="MODULE:CLASS",
+        help="the language engine, imported from there (default: Python)",
+    )
     add("--history", metavar="FILE", help='sqlite file that remembers cells; "off": none')
     add(
         "--transport",
@@ -86,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     """Run a kernel until it is told to end."""
     return run_kernel(
         Options(
+            engine=PythonEngine if args.engine is None else engine(args.engine),
             connection_file=args.connection_file,
             scheme=args.scheme,
             guards=args.guards == "on",

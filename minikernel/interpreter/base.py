@@ -93,13 +93,13 @@ class LanguageInfo:
 
     name: str
     version: str
-    mimetype: str
-    file_extension: str
-    pygments_lexer: str
-    codemirror_mode: str | Mapping[str, Any]
-    banner: str
-    implementation: str
-    implementation_version: str
+    mimetype: str = "text/plain"
+    file_extension: str = ".txt"
+    pygments_lexer: str = "text"
+    codemirror_mode: str | Mapping[str, Any] = "null"  # that of plain text
+    banner: str = ""
+    implementation: str = "minikernel"
+    implementation_version: str = "0"
     help_links: Sequence[Mapping[str, str]] = ()
 
 
@@ -108,6 +108,10 @@ class Engine(Protocol):
 
     info: LanguageInfo
     execution_count: int  # number of the last cell that was counted
+
+    @property
+    def history_problem(self) -> str | None:
+        """What keeps the history from being written to its file, if anything does."""
 
     async def execute(
         self,

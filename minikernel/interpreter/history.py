@@ -75,6 +75,27 @@ class History:
             if database is not None and self._is_ours():
                 self._end(database)
 
+    def past(
+        self,
+        access: str,
+        *,
+        output: bool,
+        session: int,
+        start: int,
+        stop: int | None,
+        n: int | None,
+        pattern: str,
+        unique: bool,
+    ) -> list[Entry]:
+        """Return what a history_request asks for; the spec's fields, by their names."""
+        if access == "range":
+            found = self.range(session, start, stop)
+        elif access == "search":
+            found = self.search(pattern, n, unique=unique)
+        else:
+            found = self.tail(10 if n is None else n)
+        return found if output else [(where, line, both[0]) for where, line, both in found]
+
     def tail(self, n: int) -> list[Entry]:
         """Return the last `n` cells of all sessions as (session, line, (source, output))."""
         rows = self._query(f"{_SELECT} ORDER BY session DESC, line DESC LIMIT ?", (n,))

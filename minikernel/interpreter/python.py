@@ -127,26 +127,9 @@ class PythonEngine:
 
         return is_complete(code, self._flags)
 
-    def history(
-        self,
-        access: str,
-        *,
-        output: bool,
-        session: int,
-        start: int,
-        stop: int | None,
-        n: int | None,
-        pattern: str,
-        unique: bool,
-    ) -> list[tuple[int, int, Any]]:
+    def history(self, access: str, **asked: Any) -> list[tuple[int, int, Any]]:  # noqa: ANN401 - those of Engine.history
         """Return past cells; see `Engine.history`."""
-        if access == "range":
-            found = self._history.range(session, start, stop)
-        elif access == "search":
-            found = self._history.search(pattern, n, unique=unique)
-        else:
-            found = self._history.tail(10 if n is None else n)
-        return found if output else [(where, line, both[0]) for where, line, both in found]
+        return self._history.past(access, **asked)
 
     def save(self) -> None:
         """Write pending history; see `Engine.save`."""
@@ -348,7 +331,6 @@ def _language_info() -> LanguageInfo:
         pygments_lexer="python3",
         codemirror_mode={"name": "python", "version": 3},
         banner=f"Python {version} on minikernel",
-        implementation="minikernel",
         implementation_version=minikernel.__version__,
         help_links=[{"text": "Python", "url": "https://docs.python.org/3/"}],
     )

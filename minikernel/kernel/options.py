@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.errors import ConfigError
+from minikernel.interpreter.python import PythonEngine
 from minikernel.transport import connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.replay_memory import ReplayMemory
     from minikernel.auth.scheme import Scheme
+    from minikernel.interpreter.base import Engine
+
+    # (frontend, *, history_file: Path | None); the class itself, for most
+    EngineFactory = Callable[..., Engine]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +31,7 @@ class Options:
     """How to run a kernel."""
 
     connection_file: str | None = None  # None: write one, and print its path
+    engine: EngineFactory = PythonEngine
     scheme: str | None = None  # None: what the connection file says
     guards: bool = True  # channel-hmac, section 8; off: the bare specification
     max_age: float | None = None  # seconds that a signed date may be old; None: any

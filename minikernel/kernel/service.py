@@ -18,7 +18,6 @@ import msgspec
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import kernel_session_id
 from minikernel.errors import ConfigError
-from minikernel.interpreter.python import PythonEngine
 from minikernel.kernel import signals
 from minikernel.kernel.chores import Chores
 from minikernel.kernel.comms import Comms
@@ -229,7 +228,7 @@ class Kernel:
             on_more=lambda: self._control.wake(),  # noqa: PLW0108 - likewise
         )
         self._comms = Comms(self._publisher)
-        self._engine = PythonEngine(
+        self._engine = options.engine(
             Frontend(self._publisher, self._streams.flush, self._ask),
             history_file=history_file(options),
         )

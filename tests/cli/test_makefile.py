@@ -53,7 +53,7 @@ def program(path: Path, script: str) -> str:
 Make = "Callable[..., subprocess.CompletedProcess[str]]"
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "check-all"])
+@pytest.mark.parametrize("target", ["demo", "test", "check-all", "docs"])
 @pytest.mark.parametrize(
     ("script", "said"),
     [

@@ -1,0 +1,30 @@
+"""The language engine that `--engine` names."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from minikernel.errors import ConfigError
+
+
+def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `PlainEngine`
+    """Import the class that MODULE:CLASS names, from the working directory too.
+
+    Raises:
+        ConfigError: there is no such module or class, or it has no `info`.
+    """
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise ConfigError(f"--engine {name!r}: write MODULE:CLASS")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as PythonEngine does; `python -m` has it already
+    try:
+        found: Any = getattr(import_module(module), attribute)
+    except Exception as problem:  # noqa: BLE001 - the module is the user's code
+        said = " ".join(str(problem).split())
+        raise ConfigError(f"--engine {name!r}: {type(problem).__name__}: {said}") from None
+    if not (isinstance(found, type) and hasattr(found, "info")):
+        raise ConfigError(f"--engine {name!r}: that is no engine, a class with `info`")
+    return found

@@ -1,0 +1,133 @@
+"""What a language engine of one's own begins with: all of `Engine` but running code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from minikernel.interpreter.base import Completion, Outcome
+from minikernel.interpreter.formatting import PLAIN
+from minikernel.interpreter.history import History
+from minikernel.interpreter.interrupts import Guard, Running
+from minikernel.interpreter.steps import Caller
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Mapping
+    from typing import Literal
+
+    from minikernel.interpreter.base import Failure, Frontend, LanguageInfo, MimeBundle
+
+
+class PlainEngine:
+    """An engine for a language of one's own; a subclass has `info` and `run`.
+
+    Cells are counted and remembered, interrupts raise `KeyboardInterrupt` in `run`, and what it
+    prints is shown. Completion, inspection and `is_complete` can be overridden.
+
+    Args:
+        frontend: Where displays go, and questions; it is `self.frontend`.
+        history_file: IPython's history database, made if it is missing; None for memory only.
+    """
+
+    info: LanguageInfo
+
+    def __init__(self, frontend: Frontend, *, history_file: pathlib.Path | None) -> None:
+        self.frontend = frontend
+        self.execution_count = 0
+        self._history = History(history_file)
+        self._guard = Guard({})
+        self._caller = Caller(self._guard)
+
+    def run(self, code: str) -> str | None:
+        """Run a cell, in the main thread.
+
+        Returns:
+            The text of its value; None if it has none.
+
+        Raises:
+            BaseException: whatever the cell's error is; its type and text are shown.
+        """
+        raise NotImplementedError
+
+    @property
+    def history_problem(self) -> str | None:
+        """What keeps the history from being written to its file, if anything does."""
+        return self._history.problem
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        silent: bool,
+        store_history: bool,
+        user_expressions: Mapping[str, str],
+    ) -> Outcome:
+        """Run one cell; see `Engine.execute`. Expressions of the client's are left out."""
+        del user_expressions
+        if not self._guard.active:
+            self._guard.begin()
+        counted = store_history and not silent and bool(code.strip())
+        if counted:
+            self.execution_count += 1
+            self._history.add(self.execution_count, code)
+        try:
+            return Outcome(failure=self._run(code, silent=silent, counted=counted))
+        except KeyboardInterrupt as interrupt:  # just before or after the call
+            return Outcome(failure=_describe(interrupt))
+        finally:
+            self._guard.active = False
+
+    def _run(self, code: str, *, silent: bool, counted: bool) -> Failure | None:
+        text, error = self._caller.call(self.run, code)
+        if error is not None:
+            return _describe(error)
+        if text is not None and not silent:
+            self.frontend.result(self.execution_count, {PLAIN: text}, {})
+            if counted:
+                self._history.add_output(self.execution_count, text)
+        return None
+
+    def begin(self) -> None:
+        """Note that a cell begins; see `Engine.begin`."""
+        self._guard.begin()
+
+    def interrupted(self) -> None:
+        """Take notice of a SIGINT; see `Engine.interrupted`."""
+        self._guard.interrupted()
+
+    def running(self) -> Running:
+        """Let code run outside a cell; see `Engine.running`."""
+        return Running(self._guard)
+
+    def complete(self, code: str, cursor: int) -> Completion:
+        """Nothing; see `Engine.complete`."""
+        del code
+        return Completion(matches=[], start=cursor, end=cursor)
+
+    def inspect(self, code: str, cursor: int, detail: int) -> MimeBundle | None:
+        """Nothing; see `Engine.inspect`."""
+        del code, cursor, detail
+        return None
+
+    def is_complete(self, code: str) -> tuple[Literal["complete", "incomplete", "invalid"], str]:
+        """Every cell can run; see `Engine.is_complete`."""
+        del code
+        return "complete", ""
+
+    def history(self, access: str, **asked: Any) -> list[tuple[int, int, Any]]:  # noqa: ANN401 - those of Engine.history
+        """Return past cells; see `Engine.history`."""
+        return self._history.past(access, **asked)
+
+    def save(self) -> None:
+        """Write pending history; see `Engine.save`."""
+        self._history.save()
+
+    def close(self) -> None:
+        """Write what is pending; see `Engine.close`."""
+        self._history.close()
+
+
+def _describe(error: BaseException) -> Failure:
+    from minikernel.interpreter.tracebacks import message  # noqa: PLC0415 - only when something failed
+
+    return message(type(error).__name__, str(error))
