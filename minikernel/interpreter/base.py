@@ -109,10 +109,6 @@ class Engine(Protocol):
     info: LanguageInfo
     execution_count: int  # number of the last cell that was counted
 
-    @property
-    def history_problem(self) -> str | None:
-        """What keeps the history from being written to its file, if anything does."""
-
     async def execute(
         self,
         code: str,
