@@ -21,7 +21,7 @@ LONGEST_PATTERN = (
     50_000  # bytes of a pattern, sqlite's own limit (SQLITE_LIMIT_LIKE_PATTERN_LENGTH)
 )
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
-RETRY = 5.0  # seconds until a file that could not be written is tried again
+RETRY = 2.0  # seconds until a file that could not be written is tried again
 
 _SELECT = """SELECT session, line, source_raw, output FROM history
              LEFT JOIN output_history USING (session, line) """

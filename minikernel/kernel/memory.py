@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.kernel.refusals import Log
 
-RETRY = 5.0  # seconds until a file that could not be written is tried again
+RETRY = 2.0  # seconds until a file that could not be written is tried again
 
 
 class DurableMemory:
