@@ -73,7 +73,7 @@ def json_of_the_standard_library() -> None:
         return msgspec.convert(json.loads(frame), decoder.type)
 
     message.loads = loads
-    message.dumps = lambda value: json.dumps(value).encode()
+    message.dumps = lambda value: json.dumps(value, separators=(",", ":")).encode()
 
 
 def states_encoded_each_time() -> None:

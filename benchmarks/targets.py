@@ -107,7 +107,7 @@ def floods() -> list[Target]:
     ]
 
 
-QUEUE = 131  # MB: 1,000 messages of printed text
+QUEUE = 524  # MB: 4,000 messages of printed text
 CURVE = "CURVE on top of {}: ratio of round trips"
 TARGETS = (
     Target("round trip, ratio to the floor", 1.5, compared("kernels", "pass", "floor")),

@@ -38,7 +38,7 @@ DESCRIPTORS = 40  # that must be free at the start: libzmq aborts the process if
 LINGER = 1000  # ms that a closed socket may go on sending: the reply to a shutdown, the last idle
 BURST = 100  # messages of one socket in a row; then the others have their turn
 REQUEST_QUEUE = 100  # messages of one connection that wait here, the rest waits at the sender
-IOPUB_QUEUE = 1000  # messages kept for a subscriber that reads slowly, then dropped
+IOPUB_QUEUE = 4000  # messages kept for a subscriber that reads slowly, then dropped
 
 
 class KernelSockets:

@@ -78,6 +78,8 @@ class Tap:
         self._selector.register(far, selectors.EVENT_READ, near)
 
     def _pass(self, source: Any, target: socket.socket) -> None:
+        if source.fileno() < 0:
+            return  # closed with its other end, in the same turn
         data = source.recv(1 << 16)
         self.heard += data
         if data:

