@@ -240,8 +240,5 @@ def published_tag(key: bytes | hmac.HMAC, digest: bytes) -> bytes:
 
 
 def _lengths(frames: Sequence[bytes]) -> bytes:
-    return struct.pack(f">{len(frames) + 1}Q", len(frames), *map(_size, frames))
-
-
-def _size(frame: bytes) -> int:
-    return len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes
+    sizes = [len(f) if isinstance(f, bytes) else memoryview(f).nbytes for f in frames]
+    return struct.pack(f">{len(sizes) + 1}Q", len(sizes), *sizes)

@@ -77,7 +77,7 @@ class ClientChannelHmac:
         session = self._end.session
         if session is None:
             return self._old_gaps
-        return self._old_gaps + _gaps_of(session)
+        return {channel: n + self._old_gaps[channel] for channel, n in _gaps_of(session).items()}
 
     def seal(self, channel: Channel, frames: Sequence[bytes], to: Peer) -> Sealed | None:
         """DATA in the session in force, or in that of `to`; None: there is none yet."""
@@ -197,7 +197,7 @@ class ClientChannelHmac:
             self._step = Step.NOTHING
             return
         if old is not None:
-            self._old_gaps += _gaps_of(old, published=old.published is not candidate.published)
+            self._old_gaps.update(_gaps_of(old, published=old.published is not candidate.published))
             self._past = Past(old, content, restarted=old.run_id != candidate.run_id)
         self._end.bound()
         self._step, self._next, self._routed = Step.WELCOME, 0.0, False
@@ -249,8 +249,8 @@ def _plea(channel: Channel, session: ClientSession | None, content: Mapping[str,
     return Plea(channel, "bind_request", content, None if session is None else session.id.hex())
 
 
-def _gaps_of(session: ClientSession, *, published: bool = True) -> Counter[Channel]:
-    gaps = Counter({c: session.lines[c].received.gaps for c in DATA_CHANNELS})
+def _gaps_of(session: ClientSession, *, published: bool = True) -> dict[Channel, int]:
+    gaps = {channel: session.lines[channel].received.gaps for channel in DATA_CHANNELS}
     if published:
         gaps[Channel.IOPUB] = session.published.counter.gaps
     return gaps
