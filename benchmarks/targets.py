@@ -129,6 +129,7 @@ TARGETS = (
 )
 SHARED = "the flooder, the client and the kernel share the cores"
 WHY = {
+    f"round trip, ratio to {RAW}": "as above; 0.73 to 0.88 in four runs of two days",
     "round trip, ratio to the floor": (
         "no stage stands out (see the profile): besides sending, compiling, signing, encoding,"
         " looking for new subscribers and the replay memory's write take 15 to 30 us each"
@@ -145,6 +146,7 @@ WHY = {
         "it levels off when the replay memory is full, at 65,536 cells; then 8 bytes a cell,"
         " in `In`"
     ),
+    "100 kB signatures on control: p50, times that before": SHARED,
     "two-frame messages: p50, times that before": SHARED,
     "bad signatures, 20 connections: p50, times that before": SHARED,
     "subscriptions on iopub: p50, times that before": SHARED,
