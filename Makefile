@@ -31,9 +31,10 @@ test: $(FOR_TEST) ## every check; under 10 minutes
 check-all: $(FOR_TEST) docs ## what takes longer, and the site; under 40 minutes
 	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test
 
-nightly: check-all ## everything five times over: what fails now and then? An hour of soak
+nightly: check-all ## everything five times: what fails now and then? Soak, a million requests
 	for turn in 1 2 3 4 5; do $(PYTEST) || exit; done
 	$(BIN)/python benchmarks/soak.py --hours 1
+	$(BIN)/python benchmarks/many.py
 
 bench: $(FOR_TEST) $(FOR_BENCH) ## docs/benchmarks.md, beside other kernels; under 10 minutes
 	$(BIN)/python benchmarks/suite.py

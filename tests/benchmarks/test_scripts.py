@@ -39,6 +39,10 @@ def pictures_in(page: str) -> list[str]:
     return [part.partition(".svg")[0] for part in page.split("(benchmarks/")[1:]]
 
 
+def test_many_requests_of_many_clients_are_all_answered_once_and_in_order() -> None:
+    assert "lost, doubled or out of order: none." in run("many", "--quick")
+
+
 def test_soak() -> None:
     assert "| cells | rss, MB | p50, us | p99, us | incomplete |" in run("soak", "--quick")
 
