@@ -15,6 +15,7 @@ import pytest
 import zmq
 
 import minikernel
+from minikernel.auth.replay_memory import CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +125,8 @@ class Storm:
 
     def replay(self, client: minikernel.MiniKernelClient) -> None:
         """All that was recorded before, from a stranger's connections; until it was looked at."""
+        client.trace = None  # what asks for the verdicts is not replayed in its turn
+        assert len(self._recorded) < CAPACITY, "more than hmac-sha256 remembers"
         before = client.auth_status()
         expected = {}
         with contextlib.ExitStack() as stack:
@@ -141,6 +144,7 @@ class Storm:
             deadline = time.monotonic() + PATIENCE
             while any(looked_at(client.auth_status()[c]) < n for c, n in expected.items()):
                 assert time.monotonic() < deadline
+        client.trace = self.record
 
     def check_what_ran(self) -> None:
         """Each cell once at most, and in no later kernel than the one that it was sent to."""
