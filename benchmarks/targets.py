@@ -142,10 +142,6 @@ WHY = {
     "`client.run` against `execute_interactive`, ratio": (
         "the kernel's part, which no client can shorten, is most of `run`, see the profile"
     ),
-    "growth over 100,000 cells, MB": (
-        "it levels off when the replay memory is full, at 65,536 cells; then 8 bytes a cell,"
-        " in `In`"
-    ),
     "100 kB signatures on control: p50, times that before": SHARED,
     "two-frame messages: p50, times that before": SHARED,
     "bad signatures, 20 connections: p50, times that before": SHARED,
