@@ -191,8 +191,8 @@ def test_the_compat_page_has_the_bounds_of_the_project() -> None:
     bounds = re.findall(r"`(\w[\w-]*[>=]=[^`]*)`", text)
     assert bounds
     assert all(f'"{bound}"' in project for bound in bounds)
-    files = re.findall(r"`(test_\w+\*?\.py)`", text)
-    assert all(list((ROOT / "tests" / "integration").glob(name)) for name in files)
+    files = re.findall(r"`(test_\w+\.py)`", text)
+    assert all((ROOT / "tests" / "integration" / name).exists() for name in files)
 
 
 def test_the_picture_of_the_matrix_is_that_of_the_table() -> None:

@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from independent import IndependentClient
-from independent_stage import Stage
-from independent_wire import OWNER, invitation
 
 import minikernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.conftest import KernelProcess
+    from collections.abc import Iterator
 
 KERNELSPEC = Path(minikernel.__file__).parent / "cli" / "kernelspec"
 MARK = "MINIKERNEL_TEST_RUN"  # every process that a test starts inherits it
@@ -76,34 +71,3 @@ def _processes(run: str) -> list[psutil.Process]:
             if process.pid != os.getpid() and process.environ().get(MARK) == run:
                 found.append(process)
     return found
-
-
-@pytest.fixture(scope="module")
-def independent() -> Iterator[Callable[..., IndependentClient]]:
-    """Makes independent clients, the owner's or invited ones, that are closed with the module."""
-    clients: list[IndependentClient] = []
-
-    def connect(
-        kernel: KernelProcess, client_id: str = "", rights: int = OWNER
-    ) -> IndependentClient:
-        info = invitation(kernel.info, client_id, rights) if client_id else kernel.info
-        clients.append(IndependentClient(info))
-        return clients[-1]
-
-    yield connect
-    for client in clients:
-        client.close()
-
-
-@pytest.fixture(scope="module")
-def both(kernel: KernelProcess, independent: Callable[..., IndependentClient]) -> Stage:
-    return Stage(independent(kernel), independent(kernel, "bob", 255))
-
-
-@pytest.fixture
-def stage(both: Stage, kernel: KernelProcess) -> Iterator[Stage]:
-    both.welcome()
-    both.forget()
-    yield both
-    assert kernel.process.poll() is None, kernel.terminal
-    assert not (kernel.file.parent / "executed").exists()

@@ -42,15 +42,6 @@ def kernel(start_kernel: Callable[..., KernelProcess]) -> KernelProcess:
     return start_kernel(**FIELDS)
 
 
-@pytest.fixture
-def client(kernel: KernelProcess, independent: Connect) -> IndependentClient:
-    """The owner's, joined."""
-    owner = independent(kernel)
-    assert owner.join()["status"] == "ok"
-    owner.bound()
-    return owner
-
-
 OTHERS = [
     (SHUT_DOWN, "shell", "shutdown_request"),
     *((DEBUG, "control", f"{verb}_subshell_request") for verb in ("create", "delete", "list")),

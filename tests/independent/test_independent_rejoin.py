@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from independent_stage import rejected
 from independent_wire import CHANNELS, DELIMITER, PING, TO_KERNEL, heartbeat
 
 if TYPE_CHECKING:
@@ -26,21 +27,6 @@ LOST = pytest.mark.parametrize("reconnect", [False, True], ids=["same sockets", 
 @pytest.fixture
 def kernel(start_kernel: Callable[..., KernelProcess]) -> KernelProcess:
     return start_kernel(**FIELDS)
-
-
-@pytest.fixture
-def client(kernel: KernelProcess, independent: Connect) -> IndependentClient:
-    """The owner's, joined."""
-    owner = independent(kernel)
-    assert owner.join()["status"] == "ok"
-    owner.bound()
-    return owner
-
-
-def rejected(client: IndependentClient, channel: str) -> dict[str, int]:
-    status = client.request("control", "auth_status_request")
-    found: dict[str, int] = status["channels"][channel]["rejected"]
-    return {reason: n for reason, n in found.items() if n}
 
 
 def wait_for(client: IndependentClient, name: str) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Connect = Callable[..., IndependentClient]
 
 FIELDS = {"signature_scheme": "channel-hmac-sha256", "key": os.urandom(32).hex()}
-ALL = 255
 OBSERVE, EXECUTE = 1, 2
 WAIT = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 
@@ -35,22 +34,6 @@ WAIT = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 @pytest.fixture
 def kernel(start_kernel: Callable[..., KernelProcess]) -> KernelProcess:
     return start_kernel(**FIELDS)
-
-
-@pytest.fixture
-def client(kernel: KernelProcess, independent: Connect) -> IndependentClient:
-    """The owner's, joined."""
-    owner = independent(kernel)
-    assert owner.join()["status"] == "ok"
-    owner.bound()
-    return owner
-
-
-def rejected(client: IndependentClient, channel: str) -> dict[str, int]:
-    """What the kernel has refused on a channel, by reason."""
-    status = client.request("control", "auth_status_request")
-    found: dict[str, int] = status["channels"][channel]["rejected"]
-    return {reason: n for reason, n in found.items() if n}
 
 
 def kinds(outputs: list[dict[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from independent_stage import rejected
 from independent_wire import DELIMITER, OWNER, hello
 
 if TYPE_CHECKING:
@@ -27,22 +28,6 @@ WAIT = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 @pytest.fixture
 def kernel(start_kernel: Callable[..., KernelProcess]) -> KernelProcess:
     return start_kernel(**FIELDS)
-
-
-@pytest.fixture
-def client(kernel: KernelProcess, independent: Connect) -> IndependentClient:
-    """The owner's, joined."""
-    owner = independent(kernel)
-    assert owner.join()["status"] == "ok"
-    owner.bound()
-    return owner
-
-
-def rejected(client: IndependentClient, channel: str) -> dict[str, int]:
-    """What the kernel has refused on a channel, by reason."""
-    status = client.request("control", "auth_status_request")
-    found: dict[str, int] = status["channels"][channel]["rejected"]
-    return {reason: n for reason, n in found.items() if n}
 
 
 def test_a_replayed_hello_gets_no_second_challenge(client: IndependentClient) -> None:

@@ -114,3 +114,10 @@ def authentic(frames: list[bytes], **changes: Any) -> list[bytes]:
         **changes,
     }
     return [frames[0], b"".join(parts.values()) + auth[16:], *frames[2:]]
+
+
+def rejected(client: IndependentClient, channel: str) -> dict[str, int]:
+    """What the kernel has refused on a channel, by reason."""
+    status = client.request("control", "auth_status_request")
+    found: dict[str, int] = status["channels"][channel]["rejected"]
+    return {reason: n for reason, n in found.items() if n}
