@@ -52,7 +52,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `invite`."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("--name", required=True, type=_name, help="who is invited: 1 to 64 of A-Z a-z 0-9 . _ @ -")
+    add(
+        "--name",
+        required=True,
+        type=client_id,
+        help="who is invited: 1 to 64 of A-Z a-z 0-9 . _ @ -",
+    )
     add("--rights", required=True, type=parse_rights, help="names with commas between, see below")
     add(
         "--connection-file",
@@ -107,7 +112,12 @@ def _add_to_list(path: str, public: str, name: str, output: Path) -> None:
         raise
 
 
-def _name(text: str) -> str:
+def client_id(text: str) -> str:
+    """The id of an invited client.
+
+    Raises:
+        ArgumentTypeError: it can't be one (channel-hmac, section 2).
+    """
     if text == OWNER_ID or not is_client(text, Right.OBSERVE.value):
         raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 64 of A-Z a-z 0-9 . _ @ -")
     return text

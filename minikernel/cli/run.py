@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
 
 from minikernel.cli.engines import engine
 from minikernel.interpreter.python import PythonEngine
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--refuse",
         action="append",
         default=[],
+        type=_invited,
         metavar="ID",
         help="an invitation that is not let in, under channel-hmac; may be repeated",
     )
@@ -68,7 +70,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:CLASS",
         help="the language engine, imported from there (default: Python)",
     )
-    add("--history", metavar="FILE", help='sqlite file that remembers cells; "off": none')
+    add(
+        "--history",
+        metavar="FILE",
+        type=_history,
+        help='sqlite file that remembers cells; "off": none',
+    )
     add(
         "--transport",
         choices=("tcp", "ipc"),
@@ -123,3 +130,15 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
     return seconds
+
+
+def _invited(text: str) -> str:
+    from minikernel.cli.invite import client_id  # noqa: PLC0415 - few kernels need it
+
+    return client_id(text)
+
+
+def _history(text: str) -> str:
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a directory: name a file in it")
+    return text

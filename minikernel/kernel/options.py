@@ -68,6 +68,8 @@ def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
         return registry.NULL
     if asked is not None and asked != said:
         raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
+    if options.refuse and said not in registry.WITH_SESSIONS:
+        raise ConfigError(f"{said} knows no invitations that --refuse could take back")
     if said in registry.WITH_SESSIONS and not options.guards:
         raise ConfigError(f"{said} has no guards that could be off: leave out --guards")
     return said

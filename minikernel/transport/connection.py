@@ -90,9 +90,12 @@ def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
         raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
     try:
         fields = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"connection file {str(path)!r} is no JSON object: {error}") from None
+    try:
         info = msgspec.convert(fields, ConnectionInfo)
         _check(info)
-    except (msgspec.DecodeError, ValueError, ConfigError) as error:
+    except (ValueError, ConfigError) as error:
         raise ConfigError(f"connection file {str(path)!r}: {error}") from None
     return info, fields
 

@@ -81,6 +81,9 @@ def test_nothing_is_near() -> None:
         ("run --max-age -1", "run: argument --max-age: '-1' is no positive number of seconds"),
         ("run --max-age nan", "run: argument --max-age: 'nan' is no positive number of seconds"),
         ("run --max-age x", "run: argument --max-age: 'x' is no positive number of seconds"),
+        ("run --refuse a,b", "run: argument --refuse: 'a,b' is not 1 to 64 of A-Z a-z 0-9 . _ @ -"),
+        ("run --refuse eve", "hmac-sha256 knows no invitations that --refuse could take back"),
+        ("run --history /", "run: argument --history: '/' is a directory: name a file in it"),
         ("install --user --sys-prefix", "install: argument --sys-prefix: not allowed with"),
     ],
 )
