@@ -118,8 +118,8 @@ def _send(key: SecretKey, data: bytes, args: argparse.Namespace) -> int:
         echoed = _echo(key, data, args)
     except (ChallengeError, EOFError) as problem:
         return _fail(f"{problem}; is its key another one, or has it too many connections?")
-    except OSError as problem:
-        return _fail(problem.strerror or str(problem))
+    except (OSError, UnicodeError) as problem:  # the latter: a name that no host can have
+        return _fail(getattr(problem, "strerror", None) or str(problem))
     sys.stdout.buffer.write(echoed)
     sys.stdout.flush()
     if echoed == data:

@@ -13,7 +13,7 @@ def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `Plain
     """Import the class that MODULE:CLASS names, from the working directory too.
 
     Raises:
-        ConfigError: there is no such module or class, or it has no `info`.
+        ConfigError: there is no such module or class.
     """
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
@@ -22,9 +22,9 @@ def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `Plain
         sys.path.insert(0, "")  # as PythonEngine does; `python -m` has it already
     try:
         found: Any = getattr(import_module(module), attribute)
-    except Exception as problem:  # noqa: BLE001 - the module is the user's code
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - the module is the user's code
         said = " ".join(str(problem).split())
         raise ConfigError(f"--engine {name!r}: {type(problem).__name__}: {said}") from None
-    if not (isinstance(found, type) and hasattr(found, "info")):
-        raise ConfigError(f"--engine {name!r}: that is no engine, a class with `info`")
+    if not isinstance(found, type):
+        raise ConfigError(f"--engine {name!r}: that is no class")
     return found

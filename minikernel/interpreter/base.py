@@ -67,6 +67,16 @@ class Failure:
     evalue: str
     traceback: list[str]  # lines for the terminal, with ANSI colours
 
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Without a traceback, which would take an import, or the user's code to go on."""
+        name = type(error).__name__
+        try:
+            text = str(error)
+        except Exception:  # noqa: BLE001 - the user's __str__
+            text = "an exception without a text"
+        return cls(ename=name, evalue=text, traceback=[f"{name}: {text}"])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     Lines = list[tuple[int, str]]  # numbers of cells, and their sources or outputs
 
 TROUBLE = (sqlite3.Error, OSError, UnicodeError)  # what a file that can't be used raises
-BUSY_TIMEOUT = 2.0  # seconds to wait for another kernel that writes
 CACHE = 256  # KiB of pages that sqlite keeps in memory; its default is 2,000
 MOST_PAGES = 8192  # of 4 KiB, that a database in memory has
 
@@ -43,15 +42,18 @@ class Database:
         path: of the file, made if it is missing; None for memory, where the older half is
             forgotten when there is no room left.
         session: to go on with if the file still has it; None for a new one.
+        patience: seconds to wait for another process that writes.
     """
 
-    def __init__(self, path: pathlib.Path | None, session: Session | None = None) -> None:
+    def __init__(
+        self, path: pathlib.Path | None, session: Session | None = None, *, patience: float = 0.0
+    ) -> None:
         self.is_in_memory = path is None
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         name = ":memory:" if path is None else str(path)
-        self._connection = sqlite3.connect(name, timeout=BUSY_TIMEOUT, check_same_thread=False)
+        self._connection = sqlite3.connect(name, timeout=patience, check_same_thread=False)
         try:
             self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
             if path is None:
@@ -111,6 +113,10 @@ class Database:
             self.query("SELECT line, output FROM output_history ORDER BY line"),
         )
 
+    def wait_for_others(self, patience: float) -> None:
+        """Wait so many seconds, from now on, for another process that writes."""
+        self._connection.execute(f"PRAGMA busy_timeout = {1000 * patience:.0f}")
+
     def end(self) -> None:
         """Note that the session has ended, and close."""
         count = "(SELECT count(*) FROM history WHERE session = ?)"
@@ -129,7 +135,8 @@ class Database:
 
 def is_passing(error: BaseException) -> bool:
     """Whether it may work in a moment: another process holds the file's lock."""
-    return "locked" in str(error) or "busy" in str(error)
+    text = str(error) if isinstance(error, sqlite3.OperationalError) else ""
+    return "locked" in text or "busy" in text
 
 
 def _storable(rows: Lines) -> Lines:

@@ -22,6 +22,8 @@ LONGEST_PATTERN = (
 )
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
 RETRY = 2.0  # seconds until a file that could not be written is tried again
+PATIENCE = 0.05  # seconds to wait for another kernel that writes: meanwhile control waits as well
+LAST_PATIENCE = 2.0  # seconds, at the end
 
 _SELECT = """SELECT session, line, source_raw, output FROM history
              LEFT JOIN output_history USING (session, line) """
@@ -46,6 +48,7 @@ class History:
         self._database: Database | None = None
         self._written: Session | None = None  # in the file
         self._retry_at = 0.0  # of the monotonic clock: when to try the file again
+        self._patience = PATIENCE
         self._pid = os.getpid()
 
     def add(self, line: int, source: str) -> None:
@@ -57,23 +60,34 @@ class History:
         self._outputs.append((line, text[:LONGEST_OUTPUT]))
 
     def save(self) -> None:
-        """Write what is pending. From any thread; never raises."""
+        """Write what is pending, if nobody else uses the file. From any thread; never raises."""
         if self._path is None and len(self._sources) < UNWRITTEN:
             return
-        with self._lock:
-            if self._sources or self._outputs:
-                self._write()
-            if self._is_out_of_file and time.monotonic() > self._retry_at:
-                self._move_into_file()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._save()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Write what is pending, end the session and close the file."""
-        self._retry_at = 0.0
-        self.save()
+        if not self._is_ours():
+            return
         with self._lock:
+            self._retry_at, self._patience = 0.0, LAST_PATIENCE
+            if self._database is not None:
+                self._database.wait_for_others(self._patience)
+            if self._path is not None:
+                self._save()
             database, self._database = self._database, None
-            if database is not None and self._is_ours():
+            if database is not None:
                 self._end(database)
+
+    def _save(self) -> None:
+        if self._sources or self._outputs:
+            self._write()
+        if self._is_out_of_file and time.monotonic() > self._retry_at:
+            self._move_into_file()
 
     def past(
         self,
@@ -191,7 +205,7 @@ class History:
         from minikernel.interpreter.database import Database  # noqa: PLC0415 - as in _write
 
         if self._database is None:
-            self._database = Database(self._path)
+            self._database = Database(self._path, patience=self._patience)
             self._written = self._database.session
         return self._database
 
@@ -211,7 +225,7 @@ class History:
         if memory is None or not self._is_ours():
             return
         try:
-            file = Database(self._path, self._written)
+            file = Database(self._path, self._written, patience=self._patience)
             self._written = file.session
             try:
                 file.insert(*memory.lines())

@@ -86,9 +86,11 @@ class Running:
         trace: TracebackType | None,
     ) -> bool:
         self._guard.armed = False
-        if error is None or not isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
+        if error is None:
             return False
-        with contextlib.suppress(ImportError, OSError):  # no descriptor is left to load them
+        if not isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
+            return True  # the kernel is to end and knows it, or the user's code was cancelled
+        with contextlib.suppress(Exception):  # no descriptor is left to load them
             import traceback  # noqa: PLC0415 - only when something failed
 
             from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minikernel.interpreter.base import Completion, Outcome
+from minikernel.interpreter.base import Completion, Failure, Outcome
 from minikernel.interpreter.formatting import PLAIN
 from minikernel.interpreter.history import History
 from minikernel.interpreter.interrupts import Guard, Running
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
-    from minikernel.interpreter.base import Failure, Frontend, LanguageInfo, MimeBundle
+    from minikernel.interpreter.base import Frontend, LanguageInfo, MimeBundle
 
 
 class PlainEngine:
@@ -81,6 +81,8 @@ class PlainEngine:
         text, error = self._caller.call(self.run, code)
         if error is not None:
             return _describe(error)
+        if not isinstance(text, str | None):
+            return _describe(TypeError(f"run returned {type(text).__name__}, not str"))
         if text is not None and not silent:
             self.frontend.result(self.execution_count, {PLAIN: text}, {})
             if counted:
@@ -130,4 +132,5 @@ class PlainEngine:
 def _describe(error: BaseException) -> Failure:
     from minikernel.interpreter.tracebacks import message  # noqa: PLC0415 - only when something failed
 
-    return message(type(error).__name__, str(error))
+    bare = Failure.of(error)
+    return message(bare.ename, bare.evalue)

@@ -88,8 +88,8 @@ class PythonEngine:
             return Outcome(failure=failure, payload=self._payload, user_expressions=expressions)
         except KeyboardInterrupt as interrupt:  # between two guarded stretches
             return Outcome(failure=self._describe(interrupt), payload=self._payload)
-        except (ImportError, OSError) as trouble:  # no descriptor is left to load a module of ours
-            return Outcome(failure=_bare_failure(trouble), payload=self._payload)
+        except Exception as trouble:  # noqa: BLE001 - no descriptor is left to load a module of ours
+            return Outcome(failure=Failure.of(trouble), payload=self._payload)
         finally:
             self._guard.active = False
 
@@ -134,7 +134,7 @@ class PythonEngine:
     def save(self) -> None:
         """Write pending history; see `Engine.save`."""
         self._history.save()
-        with contextlib.suppress(ImportError, OSError):  # it is needed when no descriptor is left
+        with contextlib.suppress(Exception):  # it is needed when no descriptor is left
             from minikernel.interpreter import tracebacks  # noqa: F401, PLC0415 - costs a start 3 ms
 
     def close(self) -> None:
@@ -234,9 +234,9 @@ class PythonEngine:
         self._results.keep_value(number, value)
         if not data:
             return None
-        if number is not None and PLAIN in data:
-            self._history.add_output(number, data[PLAIN])
         try:
+            if number is not None and isinstance(text := data.get(PLAIN), str):
+                self._history.add_output(number, text)
             self._frontend.result(self.execution_count, data, metadata)
         except Exception as error:  # noqa: BLE001 - what the value says of itself is no JSON
             return self._describe(error)
@@ -249,8 +249,8 @@ class PythonEngine:
             return None
         try:
             from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
-        except (ImportError, OSError):
-            return _bare_failure(error)
+        except Exception:  # noqa: BLE001 - no descriptor is left, or modules of the user's in the way
+            return Failure.of(error)
 
         self._guard.pending = False  # one interrupt more does not cost the traceback
         failure, trouble = self._caller.call(tracebacks.failure_of, error)
@@ -295,16 +295,6 @@ class PythonEngine:
     def _format_expression(self, text: str) -> tuple[MimeBundle, MimeBundle]:
         value = eval(text, self._namespace)  # noqa: S307 - what a kernel is for
         return self._displayer.formatter.format(value)
-
-
-def _bare_failure(error: BaseException) -> Failure:
-    """A failure without a traceback, which takes no import."""
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__
-        text = ""
-    return Failure(ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
 def _in_loop() -> bool:

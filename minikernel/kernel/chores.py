@@ -36,8 +36,12 @@ class Chores:
 
     def tick(self) -> None:
         """Do what is to be done; never raises for a disk that is full or a descriptor too few."""
-        self._engine.save()
-        self._tell_of_history()
+        try:
+            self._engine.save()
+            problem = self._engine.history_problem
+        except Exception as error:  # noqa: BLE001 - an engine of somebody's own
+            problem = type(error).__name__
+        self._tell_of_history(problem)
         if self._memory is not None:
             self._memory.catch_up()
         if self._orphans is not None:
@@ -45,8 +49,7 @@ class Chores:
                 remove_orphans(self._orphans)
                 self._orphans = None
 
-    def _tell_of_history(self) -> None:
-        problem = self._engine.history_problem
+    def _tell_of_history(self, problem: str | None) -> None:
         if (problem is not None) == self._is_told:
             return
         text = "the history is written again"

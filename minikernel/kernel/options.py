@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.errors import ConfigError
+from minikernel.interpreter.base import Failure, LanguageInfo
 from minikernel.interpreter.python import PythonEngine
 from minikernel.transport import connection
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.replay_memory import ReplayMemory
     from minikernel.auth.scheme import Scheme
-    from minikernel.interpreter.base import Engine
+    from minikernel.interpreter.base import Engine, Frontend
 
     # (frontend, *, history_file: Path | None); the class itself, for most
     EngineFactory = Callable[..., Engine]
@@ -98,7 +99,25 @@ def remembers(name: str, options: Options) -> bool:
     return options.guards and name.startswith(PREFIX)
 
 
-def history_file(options: Options) -> Path | None:
+def make_engine(options: Options, frontend: Frontend) -> Engine:
+    """The language engine.
+
+    Raises:
+        ConfigError: it fails to start, or does not say what language it is for.
+    """
+    try:
+        engine = options.engine(frontend, history_file=_history_file(options))
+        info = engine.info
+    except Exception as problem:  # noqa: BLE001 - an engine of somebody's own
+        bare = Failure.of(problem)
+        said = " ".join(bare.evalue.split())
+        raise ConfigError(f"the language engine failed: {bare.ename}: {said}") from None
+    if not isinstance(info, LanguageInfo):
+        raise ConfigError("the language engine's `info` is no LanguageInfo")
+    return engine
+
+
+def _history_file(options: Options) -> Path | None:
     """Where cells are remembered; None: in memory only."""
     if options.history_file == "off":
         return None

@@ -56,7 +56,6 @@ class Publisher:
         self._on_deferred = on_deferred
         self._on_more = on_more
         self._main = threading.get_ident()
-        self._sender = 0
         self._deferred = False
         self._postponed: deque[_Message] = deque()
         self._owed: deque[bytes] = deque()  # topics whose new subscribers are not greeted yet
@@ -87,21 +86,21 @@ class Publisher:
             self._postponed.append(message)
             return
         with self._sockets.iopub_lock:
-            self._sender = threading.get_ident()
-            try:
-                self._send(*message)
-                while self._postponed:
-                    self._send(*self._postponed.popleft())
-                # A send may use up the signal that a subscription gave; after busy more follows.
-                if content is not BUSY and self._greet(FEW):
-                    self._on_more()
-            finally:
-                self._sender = 0
+            self._send(*message)
+            # A send may use up the signal that a subscription gave; after busy more follows.
+            more = content is not BUSY and self._greet(FEW)
+            self._send_postponed()
+        if more:
+            self._on_more()
         self.resume()
 
     def sending(self) -> bool:
         """Whether this thread is sending: a finaliser or signal handler may come in between."""
-        return self._sender == threading.get_ident()
+        return self._sockets.iopub_lock._is_owned()  # type: ignore[attr-defined, no-any-return] # noqa: SLF001 - as threading.Condition asks
+
+    def _send_postponed(self) -> None:
+        while self._postponed:
+            self._send(*self._postponed.popleft())
 
     def _send(
         self,
@@ -145,6 +144,7 @@ class Publisher:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
             more = self._greet(BURST)
+            self._send_postponed()
         if more:
             self._on_more()
 

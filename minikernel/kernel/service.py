@@ -27,7 +27,7 @@ from minikernel.kernel.frontend import Frontend
 from minikernel.kernel.memory import DurableMemory
 from minikernel.kernel.options import (
     Options,
-    history_file,
+    make_engine,
     make_scheme,
     parent,
     remembers,
@@ -178,11 +178,10 @@ class Kernel:
             self._clients = _clients(name, info.secret, options)
             replays = None if self._memory is None else self._memory.replays
             scheme = self._clients or make_scheme(name, info.secret, replays)
-            ends = self._make_ends(info, scheme, options)
+            self._wire_up(self._make_ends(info, scheme, options), ports, options, scheme.gaps)
         except BaseException:
             self._sockets.abandon()
             raise
-        self._wire_up(ends, ports, options, scheme.gaps)
         self._chores = Chores(self._engine, self._log, self._memory, path.parent)
         if name in registry.WEAK:
             self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
@@ -228,9 +227,8 @@ class Kernel:
             on_more=lambda: self._control.wake(),  # noqa: PLW0108 - likewise
         )
         self._comms = Comms(self._publisher)
-        self._engine = options.engine(
-            Frontend(self._publisher, self._streams.flush, self._ask),
-            history_file=history_file(options),
+        self._engine = make_engine(
+            options, Frontend(self._publisher, self._streams.flush, self._ask)
         )
         self._heartbeat = None if self._clients is None else HeartbeatEnd(self._clients.pong)
         counting: list[ChannelEnd | HeartbeatEnd] = [*ends.values()]

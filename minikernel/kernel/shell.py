@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from minikernel.interpreter.base import Failure, Outcome
 from minikernel.kernel.control import Asker
 from minikernel.kernel.dispatch import Answer, Effect
 from minikernel.kernel.port import Port
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 MOMENT = 10  # ms for messages on their way
 MOST_ABORTED = 10_000  # messages; who sends more has the rest run
+USERS = (Exception, KeyboardInterrupt, SystemExit)  # what the user's code may raise
 ABORTED = dumps({"status": "aborted"})
 
 
@@ -122,7 +124,7 @@ class Shell:
         compose = partial(self._port.end.compose, reply_type(message.header.msg_type))
         try:
             frames = compose(content, parent=message.header_frame)
-        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects, in a payload or user expression
+        except USERS as problem:
             frames = compose(_failure(problem), parent=message.header_frame)
         self._port.send(frames, message.peer)
 
@@ -138,12 +140,15 @@ class Shell:
         if not request.silent:
             shown = {"code": request.code, "execution_count": count}
             self._publisher.publish(b"execute_input", shown)
-        outcome = await engine.execute(
-            request.code,
-            silent=request.silent,
-            store_history=request.store_history,
-            user_expressions=request.user_expressions or {},
-        )
+        try:
+            outcome = await engine.execute(
+                request.code,
+                silent=request.silent,
+                store_history=request.store_history,
+                user_expressions=request.user_expressions or {},
+            )
+        except Exception as problem:  # noqa: BLE001 - an engine of somebody's own
+            outcome = Outcome(failure=Failure.of(problem))
         self.asker = None
         self._streams.flush()
         if self._publisher.forked:
@@ -216,7 +221,7 @@ class Shell:
         """What an engine's handler says; its failure, or the user's, is an error reply."""
         try:
             return Answer(handler(message.content))
-        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - user objects raise anything
+        except USERS as problem:
             return Answer(_failure(problem))
 
     def _complete(self, request: CompleteRequest) -> Mapping[str, Any]:
@@ -260,12 +265,9 @@ class Shell:
 
 
 def _failure(problem: BaseException) -> Mapping[str, Any]:
-    """An error reply about an exception of the user's, whose text may be one more."""
-    try:
-        text = str(problem)
-    except Exception:  # noqa: BLE001 - likewise
-        text = "an exception without a text"
-    return error(type(problem).__name__, text)
+    """An error reply about an exception of the user's."""
+    bare = Failure.of(problem)
+    return error(bare.ename, bare.evalue)
 
 
 def _cursor(request: CompleteRequest | InspectRequest) -> int:

@@ -90,7 +90,7 @@ def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
         raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
     try:
         fields = msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError(f"connection file {str(path)!r} is no JSON object: {error}") from None
     try:
         info = msgspec.convert(fields, ConnectionInfo)
@@ -103,6 +103,8 @@ def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
 def _check(info: ConnectionInfo) -> None:
     if info.transport not in {"tcp", "ipc"}:
         raise ValueError(f"transport {info.transport!r} is neither tcp nor ipc")
+    if "\0" in info.ip:
+        raise ValueError("ip has a zero byte")
     for name in PORTS.values():
         if not 0 <= getattr(info, name) <= MAX_PORT:
             raise ValueError(f"{name} is no port number: {getattr(info, name)}")

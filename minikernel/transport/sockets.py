@@ -76,9 +76,11 @@ class KernelSockets:
         self.heartbeat = self._router(Channel.HEARTBEAT)
         try:
             self._bind(info)
-        except zmq.ZMQError as error:
+        except BaseException as error:
             self.abandon()
-            raise ConfigError(f"can't listen: {error}") from None
+            if isinstance(error, zmq.ZMQError):
+                raise ConfigError(f"can't listen: {error}") from None
+            raise
 
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
         router = self._socket(zmq.ROUTER, channel)
@@ -209,7 +211,6 @@ _send_frame = zmq.backend.Socket.send
 _get = zmq.backend.Socket.get
 MORE, NOBLOCK = int(zmq.SNDMORE), int(zmq.NOBLOCK)
 EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
-COPY = 1 << 16  # bytes of a frame that is copied; larger ones are handed over
 
 
 def receive(socket: zmq.Socket[bytes], flags: int = 0) -> list[bytes]:
@@ -245,9 +246,8 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[bytes]) -> bool:
     last = len(frames) - 1
     try:
         for i, frame in enumerate(frames):
-            _send_frame(
-                socket, frame, MORE | NOBLOCK if i < last else NOBLOCK, copy=len(frame) < COPY
-            )  # type: ignore[call-overload] # bool is no Literal
+            # Copied: else pyzmq opens a context of its own, and fails if no descriptor is left.
+            _send_frame(socket, frame, MORE | NOBLOCK if i < last else NOBLOCK)
     except zmq.ZMQError as error:
         if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
             return False

@@ -257,8 +257,7 @@ def test_a_cell_that_is_too_large_for_the_memory_does_not_stop_the_next() -> Non
     history.close()
 
 
-def test_a_locked_file_is_tried_again(file: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("minikernel.interpreter.database.BUSY_TIMEOUT", 0.01)
+def test_a_locked_file_is_tried_again(file: Any) -> None:
     history = filled(file, "a")
     history.save()
     other = sqlite3.connect(file)
