@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import Any
 
 from minikernel.errors import ConfigError
+from minikernel.interpreter.base import LanguageInfo
 
 
 def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `PlainEngine`
     """Import the class that MODULE:CLASS names, from the working directory too.
 
     Raises:
-        ConfigError: there is no such module or class.
+        ConfigError: there is no such module or class, or it has no `info`.
     """
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
@@ -25,6 +26,8 @@ def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `Plain
     except (Exception, SystemExit) as problem:  # noqa: BLE001 - the module is the user's code
         said = " ".join(str(problem).split())
         raise ConfigError(f"--engine {name!r}: {type(problem).__name__}: {said}") from None
-    if not isinstance(found, type):
-        raise ConfigError(f"--engine {name!r}: that is no class")
+    if not (isinstance(found, type) and isinstance(getattr(found, "info", None), LanguageInfo)):
+        raise ConfigError(
+            f"--engine {name!r}: that is no engine, a class with a LanguageInfo `info`"
+        )
     return found

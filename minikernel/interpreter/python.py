@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Shown = tuple[Any, "MimeBundle", "MimeBundle"]  # a value, its data and metadata
 
+VERSION = sys.version.split()[0]
 NO_MAGICS = (
     "magics and shell escapes need an engine on IPython (minikernel[ipython]), which is still to"
     " come; subprocess.run() runs commands"
@@ -48,8 +49,19 @@ class PythonEngine:
         history_file: IPython's history database, made if it is missing; None for memory only.
     """
 
+    info = LanguageInfo(
+        name="python",
+        version=VERSION,
+        mimetype="text/x-python",
+        file_extension=".py",
+        pygments_lexer="python3",
+        codemirror_mode={"name": "python", "version": 3},
+        banner=f"Python {VERSION} on minikernel",
+        implementation_version=minikernel.__version__,
+        help_links=({"text": "Python", "url": "https://docs.python.org/3/"},),
+    )
+
     def __init__(self, frontend: Frontend, *, history_file: pathlib.Path | None) -> None:
-        self.info = _language_info()
         self.execution_count = 0
         self._frontend = frontend
         self._history = History(history_file)
@@ -309,18 +321,3 @@ def _is_magic(code: str, line: int | None) -> bool:
     first = next((text for text in lines if text.strip()), "")
     wrong = lines[line - 1] if line and line <= len(lines) else ""
     return any(text.lstrip().startswith(("%", "!")) for text in (first, wrong))
-
-
-def _language_info() -> LanguageInfo:
-    version = sys.version.split()[0]
-    return LanguageInfo(
-        name="python",
-        version=version,
-        mimetype="text/x-python",
-        file_extension=".py",
-        pygments_lexer="python3",
-        codemirror_mode={"name": "python", "version": 3},
-        banner=f"Python {version} on minikernel",
-        implementation_version=minikernel.__version__,
-        help_links=[{"text": "Python", "url": "https://docs.python.org/3/"}],
-    )

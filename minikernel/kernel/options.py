@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from minikernel.auth import registry
 from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.errors import ConfigError
-from minikernel.interpreter.base import Failure, LanguageInfo
+from minikernel.interpreter.base import Failure
 from minikernel.interpreter.python import PythonEngine
 from minikernel.transport import connection
 
@@ -103,18 +103,14 @@ def make_engine(options: Options, frontend: Frontend) -> Engine:
     """The language engine.
 
     Raises:
-        ConfigError: it fails to start, or does not say what language it is for.
+        ConfigError: it fails to start.
     """
     try:
-        engine = options.engine(frontend, history_file=_history_file(options))
-        info = engine.info
+        return options.engine(frontend, history_file=_history_file(options))
     except Exception as problem:  # noqa: BLE001 - an engine of somebody's own
         bare = Failure.of(problem)
         said = " ".join(bare.evalue.split())
         raise ConfigError(f"the language engine failed: {bare.ename}: {said}") from None
-    if not isinstance(info, LanguageInfo):
-        raise ConfigError("the language engine's `info` is no LanguageInfo")
-    return engine
 
 
 def _history_file(options: Options) -> Path | None:

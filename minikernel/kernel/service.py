@@ -39,9 +39,8 @@ from minikernel.kernel.shell import Shell
 from minikernel.kernel.streams import Streams
 from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.protocol.heartbeat import HeartbeatEnd
-from minikernel.transport import connection
+from minikernel.transport import connection, ring_file
 from minikernel.transport.loops import start_thread
-from minikernel.transport.ring_file import SUFFIX
 from minikernel.transport.sockets import KernelSockets
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS, STARTING
@@ -174,7 +173,7 @@ class Kernel:
             )
             self._log = Log(lambda: self._streams.terminal)
             if remembers(name, options):
-                self._memory = DurableMemory(path.with_suffix(SUFFIX), info.secret, self._log)
+                self._memory = DurableMemory(ring_file.beside(path), info.secret, self._log)
             self._clients = _clients(name, info.secret, options)
             replays = None if self._memory is None else self._memory.replays
             scheme = self._clients or make_scheme(name, info.secret, replays)

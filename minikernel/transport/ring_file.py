@@ -39,7 +39,8 @@ class RingFile:
         key: of the connection file; a ring of another key starts empty.
 
     Raises:
-        OSError: the file can't be had, or is not a regular file of this user with one link.
+        OSError: the file can't be had, is not a regular file of this user with one link, or is no
+            ring.
         ConfigError: another kernel holds it.
     """
 
@@ -59,6 +60,8 @@ class RingFile:
         """What an earlier run on this key left; else the file starts anew."""
         size = (CAPACITY + 1) * DIGEST_LENGTH
         found = os.pread(self._file, HEADER_LENGTH + size + 1, 0)
+        if not MAGIC.startswith(found[: len(MAGIC)]):
+            raise OSError("there is another file in its place")
         if found[:HEADER_LENGTH] == header and len(found) <= HEADER_LENGTH + size:
             ring = found[HEADER_LENGTH:]
             return ring[: len(ring) - len(ring) % DIGEST_LENGTH]
@@ -112,12 +115,17 @@ def _lock(file: int, path: Path) -> None:
             return
 
 
+def beside(connection_file: Path) -> Path:
+    """Where its ring is: hidden from clients that look for connection files by part of a name."""
+    return connection_file.with_name(f".{connection_file.name}{SUFFIX}")
+
+
 def remove_orphans(directory: Path) -> None:
     """Remove rings whose connection file has gone and that were not written for 7 days."""
-    for path in directory.glob(f"*{SUFFIX}"):
+    for path in directory.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > ORPHAN_AGE
-            if old and not path.with_suffix(".json").exists():
+            if old and not path.with_name(path.name[1 : -len(SUFFIX)]).exists():
                 _remove_unlocked(path)
 
 
@@ -125,6 +133,7 @@ def _remove_unlocked(path: Path) -> None:
     file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+        if os.pread(file, len(MAGIC), 0) == MAGIC:
+            path.unlink()
     finally:
         os.close(file)

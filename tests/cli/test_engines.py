@@ -119,15 +119,88 @@ def test_jupyter_starts_it_from_its_kernelspec(
         ("calculator", "write MODULE:CLASS"),
         ("nowhere:Engine", "No module named 'nowhere'"),
         ("json:Engine", "has no attribute 'Engine'"),
-        ("json:loads", "that is no engine, a class with `info`"),
-        ("broken:Engine", "ZeroDivisionError: division by zero"),
+        ("json:loads", "that is no engine, a class with a LanguageInfo `info`"),
+        ("broken:Nothing", "that is no engine, a class with a LanguageInfo `info`"),
+        ("leaving:Engine", "SystemExit: 3"),
+        ("failing:Engine", "ZeroDivisionError: division by zero"),
     ],
 )
 def test_a_name_that_is_no_engine(
     refused: Callable[..., str], tmp_path: Path, subcommand: str, name: str, said: str
 ) -> None:
-    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "failing.py").write_text("1 / 0\n")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)\n")
+    (tmp_path / "broken.py").write_text("class Nothing:\n    info = 'none'\n")
     line = refused(subcommand, "--engine", name)
     assert said in line
     assert repr(name) in line
     assert not (tmp_path / "data").exists()
+
+
+def test_an_engine_that_does_not_start(refused: Callable[..., str], tmp_path: Path) -> None:
+    """One line, and no traceback."""
+    source = SLOW + "    def __init__(self, *args, **options):\n        raise ValueError('a\\nb')\n"
+    (tmp_path / "slow.py").write_text(source)
+    said = refused("run", "--history", "off", "--engine", "slow:Slow")
+    assert "the language engine failed: ValueError: a b" in said
+    assert not list((tmp_path / "runtime").glob("*"))
+
+
+def test_the_engine_of_python_by_its_name(tmp_path: Path) -> None:
+    engine = ["--engine", "minikernel.interpreter.python:PythonEngine"]
+    with minikernel.launch(cwd=tmp_path, extra_arguments=engine) as client:
+        assert client.run("6 * 7").value == "42"
+
+
+RUDE = """
+from minikernel.interpreter.base import LanguageInfo
+from minikernel.interpreter.plain import PlainEngine
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError
+
+class Rude(PlainEngine):
+    info = LanguageInfo(name="rude", version="1")
+
+    def run(self, code):
+        if code == "raise":
+            raise Mute
+        return {"number": 42, "list": ["a"], "text": "fine"}[code]
+
+    async def execute(self, code, **options):
+        if code == "break":
+            raise RuntimeError("broken")
+        return await super().execute(code, **options)
+
+    def complete(self, code, cursor):
+        raise SystemExit(1)
+
+    def save(self):
+        raise RuntimeError("not today")
+"""
+
+
+def test_a_kernel_outlives_an_engine_that_breaks_its_word(tmp_path: Path) -> None:
+    (tmp_path / "rude.py").write_text(RUDE)
+    log = tmp_path / "log.txt"
+    options = {"cwd": tmp_path, "extra_arguments": ["--engine", "rude:Rude"]}
+    with log.open("wb") as file, minikernel.launch(stderr=file, **options) as client:
+        for code, said in {
+            "number": "TypeError",
+            "list": "TypeError",
+            "raise": "Mute",
+            "break": "RuntimeError",
+        }.items():
+            failed = client.run(code)
+            assert failed.error is not None
+            assert failed.error.ename == said
+        msg_id = client.complete("x", 1)
+        reply = client.get_shell_msg(timeout=20)
+        while reply["parent_header"]["msg_id"] != msg_id:
+            reply = client.get_shell_msg(timeout=20)
+        assert reply["content"]["ename"] == "SystemExit"
+        while "RuntimeError" not in log.read_text():  # a save, once a second
+            assert client.auth_status()["control"].verified
+        assert client.run("text").value == "fine"
+    assert log.read_text().count("RuntimeError") == 1

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from minikernel.transport.ring_file import beside
+
 if TYPE_CHECKING:
     from tests.conftest import KernelProcess
 
@@ -332,8 +334,8 @@ def test_a_replay_memory_that_another_kernel_holds_stops_the_start(
     copy = kernel.file.with_name("copy.json")
     zeros = {name: 0 for name in kernel.info if name.endswith("_port")}
     copy.write_text(json.dumps({**kernel.info, **zeros}))
-    copy.with_suffix(".ring").hardlink_to(kernel.file.with_suffix(".ring"))
-    kernel.file.with_suffix(".ring").unlink()  # one link, held by the first kernel
+    beside(copy).hardlink_to(beside(kernel.file))
+    beside(kernel.file).unlink()  # one link, held by the first kernel
     assert "another kernel" in refused("-f", str(copy))
 
 

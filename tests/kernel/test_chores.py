@@ -7,6 +7,7 @@ import pytest
 
 from minikernel.kernel.chores import Chores
 from minikernel.kernel.refusals import Log
+from minikernel.transport.ring_file import MAGIC, beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +69,8 @@ def test_it_is_said_later_if_another_line_comes_before(
 def test_old_ring_files_are_removed(tmp_path: Path, log: Log) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    old = folder / "gone.ring"
-    old.write_bytes(b"")
+    old = beside(folder / "gone.json")
+    old.write_bytes(MAGIC)
     os.utime(old, (0, 0))
     chores = Chores(Engine(), log, None, folder)  # type: ignore[arg-type] # likewise
     chores.tick()

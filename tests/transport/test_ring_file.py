@@ -12,7 +12,7 @@ from minikernel.auth.keys import SecretKey
 from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH, ReplayMemory
 from minikernel.errors import ConfigError, Replayed
 from minikernel.transport import ring_file
-from minikernel.transport.ring_file import RingFile, remove_orphans
+from minikernel.transport.ring_file import RingFile, beside, remove_orphans
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,12 +77,26 @@ def test_a_ring_of_another_key_starts_empty(tmp_path: Path) -> None:
     assert not remembers(path, 1)
 
 
-@pytest.mark.parametrize("junk", [b"x", b"x" * 100, b"x" * (CAPACITY * DIGEST_LENGTH + 100)])
-def test_a_file_of_another_shape_starts_empty(tmp_path: Path, junk: bytes) -> None:
+@pytest.mark.parametrize(
+    "left",
+    [b"", ring_file.MAGIC[:5], ring_file.MAGIC + bytes(CAPACITY * DIGEST_LENGTH + 100)],
+    ids=["nothing", "half a header", "too much"],
+)
+def test_a_ring_of_another_length_starts_empty(tmp_path: Path, left: bytes) -> None:
     path = tmp_path / "k.ring"
-    path.write_bytes(junk)
+    path.write_bytes(left)
     admitted(path, 1)
     assert remembers(path, 0)
+
+
+def test_a_file_of_somebody_is_left_alone(tmp_path: Path) -> None:
+    path = beside(tmp_path / "k.json")
+    path.write_text("saturn's")
+    with pytest.raises(OSError, match="another file"):
+        RingFile(path, KEY)
+    os.utime(path, (0, 0))
+    remove_orphans(tmp_path)
+    assert path.read_text() == "saturn's"
 
 
 def test_a_truncated_ring_remembers_what_is_left(tmp_path: Path) -> None:
@@ -121,13 +135,13 @@ def test_a_ring_that_is_held_stops_the_start(
 
 
 def test_only_old_orphans_that_nobody_holds_are_removed(tmp_path: Path) -> None:
-    names = ("old", "young", "with a file", "held")
-    for name in names:
-        admitted(tmp_path / f"{name}.ring", 1)
-    holder = RingFile(tmp_path / "held.ring", KEY)
-    (tmp_path / "with a file.json").touch()
+    rings = {name: beside(tmp_path / name) for name in ("old", "young", "with a file", "held")}
+    for ring in rings.values():
+        admitted(ring, 1)
+    holder = RingFile(rings["held"], KEY)
+    (tmp_path / "with a file").touch()
     for name in ("old", "with a file", "held"):
-        os.utime(tmp_path / f"{name}.ring", (0, 0))
+        os.utime(rings[name], (0, 0))
     remove_orphans(tmp_path)
     holder.close()
-    assert sorted(p.stem for p in tmp_path.glob("*.ring")) == ["held", "with a file", "young"]
+    assert [name for name, ring in rings.items() if not ring.exists()] == ["old"]
