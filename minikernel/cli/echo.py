@@ -53,7 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("action", choices=("serve", "send"), help="be the server, or have it echo a text")
     add("--text", help="send: what to send; without it, what stands on stdin")
-    add("--host", default="127.0.0.1", help="address of the server (default: 127.0.0.1)")
+    at = "address of the server (default: 127.0.0.1)"
+    add("--host", type=_host, default="127.0.0.1", help=at)
     add("--port", type=_port, default=18000, help="its port, 0: any (default: 18000)")
     add("--key-file", metavar="FILE", help=f"holds the key, mode 0600; else ${KEY_VARIABLE} does")
     add(
@@ -118,8 +119,8 @@ def _send(key: SecretKey, data: bytes, args: argparse.Namespace) -> int:
         echoed = _echo(key, data, args)
     except (ChallengeError, EOFError) as problem:
         return _fail(f"{problem}; is its key another one, or has it too many connections?")
-    except (OSError, UnicodeError) as problem:  # the latter: a name that no host can have
-        return _fail(getattr(problem, "strerror", None) or str(problem))
+    except OSError as problem:
+        return _fail(problem.strerror or str(problem))
     sys.stdout.buffer.write(echoed)
     sys.stdout.flush()
     if echoed == data:
@@ -202,6 +203,14 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not int(text) <= MAX_PORT:
         raise ArgumentTypeError(f"{text} is no port number")
     return int(text)
+
+
+def _host(text: str) -> str:
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        raise ArgumentTypeError(f"no host has the name {text!r}") from None
+    return text
 
 
 def _seconds(text: str) -> float:

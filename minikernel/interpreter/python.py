@@ -250,7 +250,7 @@ class PythonEngine:
             if number is not None and isinstance(text := data.get(PLAIN), str):
                 self._history.add_output(number, text)
             self._frontend.result(self.execution_count, data, metadata)
-        except Exception as error:  # noqa: BLE001 - what the value says of itself is no JSON
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - what the value says of itself is no JSON
             return self._describe(error)
         return None
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MOMENT = 10  # ms for messages on their way
 MOST_ABORTED = 10_000  # messages; who sends more has the rest run
-USERS = (Exception, KeyboardInterrupt, SystemExit)  # what the user's code may raise
+USERS = (Exception, KeyboardInterrupt, SystemExit)  # what somebody's code may raise
 ABORTED = dumps({"status": "aborted"})
 
 
@@ -147,7 +147,7 @@ class Shell:
                 store_history=request.store_history,
                 user_expressions=request.user_expressions or {},
             )
-        except Exception as problem:  # noqa: BLE001 - an engine of somebody's own
+        except USERS as problem:  # an engine of somebody's own
             outcome = Outcome(failure=Failure.of(problem))
         self.asker = None
         self._streams.flush()

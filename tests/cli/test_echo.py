@@ -191,6 +191,7 @@ def test_an_idle_client_is_closed(serve: Callable[..., int]) -> None:
         (["send", "--text", ""], "1 to 1048576 bytes"),
         (["send", "--text", "x" * ((1 << 20) + 1)], "1 to 1048576 bytes"),
         (["serve", "--host", "192.0.2.1"], "can't listen on 192.0.2.1"),
+        (["send", "--host", "a" * 70], "no host has the name"),
     ],
 )
 def test_what_is_refused(

@@ -58,6 +58,10 @@ def test_the_first_cell_that_fails_does_so_for_want_of_descriptors(
         assert client.execute(code)[0]["status"] == "error"
         assert client.text("print(6 * 7)") == "42\n"
         assert client.request(client.control, "kernel_info_request")["status"] == "ok"
+    big = "y" * 200_000
+    assert client.text(f"print('y' * {len(big)})") == f"{big}\n"
+    reply, _ = client.execute("", user_expressions={"big": f"'y' * {len(big)}"})
+    assert big in reply["user_expressions"]["big"]["data"]["text/plain"]
     for kind in ("complete_request", "inspect_request"):
         client.reply(client.shell, client.send(client.shell, kind, code="held", cursor_pos=4))
     assert client.execute(GIVE_BACK)[0]["status"] == "ok"

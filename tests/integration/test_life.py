@@ -353,6 +353,8 @@ def test_a_scheme_that_the_file_does_not_ask_for_is_refused(start_kernel: Any) -
         ({"signature_scheme": "channel-hmac-sha256"}, "others can read it"),
         ({"curve_publickey": "x"}, "curve_publickey alone"),
         ({"ip": "203.0.113.1"}, "can't listen"),
+        ({"ip": "127.0.0.1\0"}, "ip has a zero byte"),
+        ({"ip": "k\0", "transport": "ipc"}, "ip has a zero byte"),
     ],
 )
 def test_a_file_that_can_t_be_served_stops_the_start(
@@ -361,6 +363,12 @@ def test_a_file_that_can_t_be_served_stops_the_start(
     file = tmp_path / "k.json"
     file.write_text(json.dumps({**BASE, **fields}))
     assert complaint in refused("-f", str(file))
+
+
+def test_a_file_of_brackets_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "k.json"
+    file.write_text('{"key": ' + "[" * 100_000)
+    assert "no JSON object" in refused("-f", str(file))
 
 
 BASE = {

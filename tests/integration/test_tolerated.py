@@ -219,6 +219,7 @@ def test_odd_comm_info(asker: RawClient, target: str) -> None:
         {"comm_id": "\ud800", "target_name": "\ud800", "data": {}},
         {"comm_id": "2", "target_name": "failing", "data": 5},
         {"comm_id": "3", "target_name": "leaving", "data": {}},
+        {"comm_id": "4", "target_name": "cancelled", "data": {}},
         {"comm_id": "x" * 100_000, "target_name": "x" * 100_000, "data": None},
     ],
     ids=lambda content: str(content)[:40],
@@ -229,12 +230,15 @@ def test_odd_comms(asker: RawClient, msg_type: str, content: dict[str, Any]) -> 
         "def fail(opened, message): raise ValueError('of a target')\n"
         "comm.get_comm_manager().register_target('failing', fail)\n"
         "def leave(opened, message): raise KeyboardInterrupt\n"
-        "comm.get_comm_manager().register_target('leaving', leave)"
+        "comm.get_comm_manager().register_target('leaving', leave)\n"
+        "import asyncio\n"
+        "def cancel(opened, message): raise asyncio.CancelledError\n"
+        "comm.get_comm_manager().register_target('cancelled', cancel)"
     )
     asker.outputs(asker.send(asker.shell, msg_type, **content))
 
 
-@pytest.mark.parametrize("kind", ["ValueError", "KeyboardInterrupt", "BadText"])
+@pytest.mark.parametrize("kind", ["ValueError", "KeyboardInterrupt", "SystemExit", "BadText"])
 def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str) -> None:
     code = (
         "class BadText(Exception):\n"
@@ -248,3 +252,14 @@ def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str)
     assert (reply["status"], reply["ename"]) == ("error", kind)
     reply, _ = asker.execute("Shown()")
     assert (reply["status"], reply["ename"]) == ("error", kind)
+
+
+@pytest.mark.parametrize("plain", ["5", "None", "['a', 'b']", "{'a': 1}"])
+def test_a_value_whose_plain_text_is_none(asker: RawClient, plain: str) -> None:
+    asker.execute(
+        f"class Odd:\n    def _repr_mimebundle_(self, **_): return {{'text/plain': {plain}}}\nOdd()"
+    )
+    ask = {"output": True, "raw": True, "hist_access_type": "tail", "n": 1}
+    [[_, _, [source, output]]] = asker.request(asker.shell, "history_request", **ask)["history"]
+    assert source.endswith("Odd()")
+    assert output is None

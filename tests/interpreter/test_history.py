@@ -271,6 +271,22 @@ def test_a_locked_file_is_tried_again(file: Any) -> None:
     history.close()
 
 
+def test_the_end_waits_for_another_that_writes(file: Any) -> None:
+    history = filled(file, "a")
+    history.save()
+    other = sqlite3.connect(file, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    history.add(2, "b")
+    history.save()
+    assert "locked" in history.problem
+    release = threading.Timer(0.3, other.rollback)  # much longer than a save waits
+    release.start()
+    history.close()
+    release.join()
+    assert other.execute("SELECT source FROM history").fetchall() == [("a",), ("b",)]
+    other.close()
+
+
 def test_saving_in_another_thread_loses_nothing(file: Any) -> None:
     history = History(file)
     stop = threading.Event()
