@@ -120,7 +120,7 @@ def _send(key: SecretKey, data: bytes, args: argparse.Namespace) -> int:
     except (ChallengeError, EOFError) as problem:
         return _fail(f"{problem}; is its key another one, or has it too many connections?")
     except OSError as problem:
-        return _fail(problem.strerror or str(problem))
+        return _fail(f"{args.host}:{args.port}: {problem.strerror or problem}")
     sys.stdout.buffer.write(echoed)
     sys.stdout.flush()
     if echoed == data:
@@ -214,7 +214,10 @@ def _host(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < threading.TIMEOUT_MAX:
         raise ArgumentTypeError(f"{text} is no positive number of seconds")
     return seconds

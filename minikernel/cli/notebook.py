@@ -182,8 +182,10 @@ def _check_writable(target: Path) -> None:
     """Complain before the cells have run, not after."""
     if target.is_dir():
         raise ConfigError(f"{str(target)!r} is a directory")
-    if not os.access(target.parent, os.W_OK) or (
-        target.exists() and not os.access(target, os.W_OK)
+    if (
+        not target.parent.is_dir()
+        or not os.access(target.parent, os.W_OK)
+        or (target.exists() and not os.access(target, os.W_OK))
     ):
         raise ConfigError(f"{str(target)!r} can't be written")
 

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from datetime import datetime, timezone
@@ -81,6 +82,8 @@ def run(options: Options) -> int:
             kernel.catch_signals()
             if made:
                 print(path, flush=True)  # noqa: T201 - what `run` without -f is asked for
+                if sys.stderr.isatty():  # where Ctrl-C is for the running cell
+                    kernel.log.line(f"`kill {os.getpid()}` ends the kernel, or a client's shutdown")
             kernel.serve()
     finally:  # also after a failure, which is to be seen on the terminal, not to go into our pipe
         kernel.close()
@@ -167,13 +170,13 @@ class Kernel:
             if any(fields[name] != port for name, port in ports.items()):
                 connection.write(path, {**fields, **ports})
             self._streams = Streams(
-                self._stream,
-                sending=lambda: self._publisher.sending(),  # noqa: PLW0108 - made later
+                lambda name, text: self._publisher.stream(name, text),  # noqa: PLW0108 - made later
+                sending=lambda: self._publisher.sending(),  # noqa: PLW0108 - likewise
                 done=lambda: self._publisher.resume(),  # noqa: PLW0108 - likewise
             )
-            self._log = Log(lambda: self._streams.terminal)
+            self.log = Log(lambda: self._streams.terminal)
             if remembers(name, options):
-                self._memory = DurableMemory(ring_file.beside(path), info.secret, self._log)
+                self._memory = DurableMemory(ring_file.beside(path), info.secret, self.log)
             self._clients = _clients(name, info.secret, options)
             replays = None if self._memory is None else self._memory.replays
             scheme = self._clients or make_scheme(name, info.secret, replays)
@@ -181,11 +184,11 @@ class Kernel:
         except BaseException:
             self._sockets.abandon()
             raise
-        self._chores = Chores(self._engine, self._log, self._memory, path.parent)
+        self._chores = Chores(self._engine, self.log, self._memory, path.parent)
         if name in registry.WEAK:
-            self._log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
+            self.log.line(f"{name} rests on a broken hash; hmac-sha256 is the usual one")
         elif exposed:
-            self._log.line("the connection file could be read by others, and so could its key")
+            self.log.line("the connection file could be read by others, and so could its key")
 
     def _make_ends(
         self, info: connection.ConnectionInfo, scheme: Scheme, options: Options
@@ -233,7 +236,7 @@ class Kernel:
         counting: list[ChannelEnd | HeartbeatEnd] = [*ends.values()]
         counting += [self._heartbeat] if self._heartbeat is not None else []
         dispatch = Dispatch(self._engine.info, ports, counting, gaps)
-        refusals = Refusals(self._publisher, self._log)
+        refusals = Refusals(self._publisher, self.log)
         self._control = Control(
             self._sockets,
             ends[Channel.CONTROL],
@@ -269,12 +272,14 @@ class Kernel:
         self._serve_plainly()
 
     def catch_signals(self) -> None:
-        """SIGINT shall end a cell, and SIGTERM raise Stop, once the kernel serves."""
+        """SIGINT shall end a cell, SIGTERM and SIGHUP raise Stop, once the kernel serves."""
         signals.hold()
         self._main = threading.get_ident()
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        for ending in signals.ENDINGS:
+            if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup leaves it
+                signal.signal(ending, self._on_sigterm)
         signal.signal(signals.NUDGE, lambda *_: None)
         signals.hold_over_forks()
 
@@ -343,9 +348,6 @@ class Kernel:
             self._stopping = True
             self._control.wake()
 
-    def _stream(self, name: str, text: str) -> None:
-        self._publisher.stream(name, text)
-
     def _on_sigint(self, _signal: int, _frame: FrameType | None) -> None:
         if self._publisher.sending() or self._streams.publishing():
             self._publisher.defer_interrupt()
@@ -368,11 +370,11 @@ class Kernel:
         if signal.SIGINT in caught:
             self._leaving.wait(NUDGE)
             signal.pthread_kill(self._main, signals.NUDGE)
-        self._stopping = self._stopping or signal.SIGTERM in caught
+        self._stopping = self._stopping or any(ending in caught for ending in signals.ENDINGS)
         deadline = time.monotonic() + GRACE
         while self._stopping and not self._leaving.wait(NUDGE):
             if time.monotonic() > deadline:
-                self._log.line("the running cell did not end")
+                self.log.line("the running cell did not end")
                 self._end_hard()
             signal.pthread_kill(self._main, signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, held back where they would do harm."""
+"""Signals that interrupt or end the kernel, held back where they would do harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import signal
 # A signal that comes just before a system call that blocks is not noticed by it. This one, a little
 # later, ends the call's wait: Python then runs the handler of the other, and goes on with the call.
 NUDGE = signal.SIGURG
-HELD = {signal.SIGINT, signal.SIGTERM}
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # the latter: its terminal was closed
+HELD = {signal.SIGINT, *ENDINGS}
 
 
 def hold() -> None:
@@ -33,6 +34,8 @@ def _in_child() -> None:
     """A signal does to a child what it does to any process."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for ending in ENDINGS:
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, signal.SIG_DFL)
     signal.signal(NUDGE, signal.SIG_DFL)
     release()

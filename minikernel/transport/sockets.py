@@ -101,7 +101,7 @@ class KernelSockets:
     def _curve_server(self, info: ConnectionInfo, clients: str | None) -> Server | None:
         if not info.curve:
             if clients is not None:
-                raise ConfigError("a list of clients needs CURVE keys in the connection file")
+                raise ConfigError("a list of clients needs CURVE keys: add --encryption required")
             return None
         from minikernel.transport.curve import Server  # noqa: PLC0415 - the others need none of it
 

@@ -76,7 +76,7 @@ def test_files_of_which_no_client_can_be_made(call: Callable[..., Any], tmp_path
     )
     ports = dict.fromkeys(connection.PORTS.values(), 9)
     for changes, complaint in (
-        (ports, "CURVE keys are missing"),
+        (ports, "start the kernel with --encryption required"),
         (curve.new_pair(), "no ports yet"),
         ({**ports, **curve.client_fields(curve.new_pair())[0]}, "the file of a client"),
     ):

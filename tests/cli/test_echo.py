@@ -232,4 +232,4 @@ def test_nobody_listens(key_file: Path, capsys: pytest.CaptureFixture[str]) -> N
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert send(port, key_file, "--text", "x") == 1
-    assert capsys.readouterr().err == "minikernel echo: Connection refused\n"
+    assert capsys.readouterr().err == f"minikernel echo: 127.0.0.1:{port}: Connection refused\n"

@@ -81,6 +81,14 @@ def _starts_and_ends(kernel: Running, runtime_dir: Path, transport: str) -> None
     assert {path.suffix for path in runtime_dir.iterdir()} == {".ring"}
 
 
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
+def test_whatever_ends_it_the_key_goes(start: Callable[..., Running], ending: int) -> None:
+    kernel = start()
+    kernel.process.send_signal(ending)
+    assert kernel.process.wait(PATIENCE) == 0
+    assert not kernel.file.exists()
+
+
 def test_options_reach_the_kernel(start: Callable[..., Running]) -> None:
     kernel = start("--scheme", "hmac-sha512", "--guards", "off", "--ip", "127.0.0.1")
     assert json.loads(kernel.file.read_text())["signature_scheme"] == "hmac-sha512"
