@@ -128,12 +128,11 @@ TARGETS = (
     *floods(),
 )
 SHARED = "the flooder, the client and the kernel share the cores"
+STAGES = (
+    "no stage stands out (see the profile): besides sending, compiling, signing, encoding,"
+    " looking for new subscribers and the replay memory's write take 15 to 30 us each"
+)
 WHY = {
-    f"round trip, ratio to {RAW}": "as above; 0.73 to 0.88 in four runs of two days",
-    "round trip, ratio to the floor": (
-        "no stage stands out (see the profile): besides sending, compiling, signing, encoding,"
-        " looking for new subscribers and the replay memory's write take 15 to 30 us each"
-    ),
     f"start, ratio to {RAW}": "Python, zmq and msgspec alone take more than half, see the steps",
     "pipelined, cells a second": "reply and idle each wake libzmq's thread, see the profile",
     "channel-hmac instead of jupyter-hmac: ratio of round trips": (
