@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import re
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -71,3 +72,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_bare_word = {name.lstrip("-"): name for name in known}
     found = difflib.get_close_matches(word.lstrip("-"), by_bare_word, n=1, cutoff=0.5)
     return f"; did you mean {by_bare_word[found[0]]}?" if found else ""
+
+
+def seconds(text: str, below: float = math.inf) -> float:
+    """A positive number of seconds, less than `below`.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < below:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    return number

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from minikernel.auth.challenge import PLAIN, Challenger, Responder
 from minikernel.auth.keys import SecretKey
+from minikernel.cli.arguments import seconds
 from minikernel.errors import ChallengeError, ConfigError
 from minikernel.transport.connection import MAX_PORT
 from minikernel.transport.stream import (
@@ -214,13 +215,7 @@ def _host(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise ArgumentTypeError(f"{text} is no positive number of seconds")
-    return seconds
+    return seconds(text, below=threading.TIMEOUT_MAX)
 
 
 def _count(text: str) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
+from minikernel.cli.arguments import seconds
 from minikernel.cli.engines import engine
 from minikernel.interpreter.python import PythonEngine
 from minikernel.kernel.options import Options
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--max-age",
-        type=_seconds,
+        type=seconds,
         metavar="SECONDS",
         help="refuse messages with an older date (default: any date is taken)",
     )
@@ -120,16 +120,6 @@ def _sessions(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SESSIONS:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_SESSIONS}")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
-    return seconds
 
 
 def _invited(text: str) -> str:
