@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import minikernel
 from minikernel.client.escape import plain
+from minikernel.kernel.signals import heeded_endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from minikernel import MiniKernelClient
 
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 SHOWN = 500  # characters of a kernel's log
 
 
@@ -46,10 +46,7 @@ def _said(log: IO[bytes]) -> str:
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
     """Inside of it SIGTERM and a terminal that goes away let `with` and `finally` do their work."""
-    heeded = [
-        number for number in ENDINGS if signal.getsignal(number) is not signal.SIG_IGN
-    ]  # nohup
-    before = {number: signal.signal(number, _end) for number in heeded}
+    before = {number: signal.signal(number, _end) for number in heeded_endings()}
     try:
         yield
     finally:

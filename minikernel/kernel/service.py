@@ -277,9 +277,8 @@ class Kernel:
         self._main = threading.get_ident()
         signal.set_wakeup_fd(self._control.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._on_sigint)
-        for ending in signals.ENDINGS:
-            if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup leaves it
-                signal.signal(ending, self._on_sigterm)
+        for ending in signals.heeded_endings():
+            signal.signal(ending, self._on_sigterm)
         signal.signal(signals.NUDGE, lambda *_: None)
         signals.hold_over_forks()
 

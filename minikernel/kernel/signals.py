@@ -12,6 +12,11 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # the latter: its terminal was closed
 HELD = {signal.SIGINT, *ENDINGS}
 
 
+def heeded_endings() -> list[signal.Signals]:
+    """Those of ENDINGS that nobody chose to ignore, as nohup does."""
+    return [ending for ending in ENDINGS if signal.getsignal(ending) is not signal.SIG_IGN]
+
+
 def hold() -> None:
     """Let signals wait."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
@@ -34,8 +39,7 @@ def _in_child() -> None:
     """A signal does to a child what it does to any process."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ending in ENDINGS:
-        if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, signal.SIG_DFL)
+    for ending in heeded_endings():
+        signal.signal(ending, signal.SIG_DFL)
     signal.signal(NUDGE, signal.SIG_DFL)
     release()

@@ -5,7 +5,8 @@ import signal
 import pytest
 
 import minikernel
-from minikernel.cli.kernels import ENDINGS, kernel_of_our_own, orderly_end
+from minikernel.cli.kernels import kernel_of_our_own, orderly_end
+from minikernel.kernel.signals import ENDINGS
 
 
 @pytest.mark.parametrize("number", ENDINGS)
