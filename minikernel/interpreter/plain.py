@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minikernel.interpreter.base import Completion, Failure, Outcome
+from minikernel.interpreter.engine import CommonEngine
 from minikernel.interpreter.formatting import PLAIN
-from minikernel.interpreter.history import History
-from minikernel.interpreter.interrupts import Guard, Running
-from minikernel.interpreter.steps import Caller
 
 if TYPE_CHECKING:
     import pathlib
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from minikernel.interpreter.base import Frontend, LanguageInfo, MimeBundle
 
 
-class PlainEngine:
+class PlainEngine(CommonEngine):
     """An engine for a language of one's own; a subclass has `info` and `run`.
 
     Cells are counted and remembered, interrupts raise `KeyboardInterrupt` in `run`, and what it
@@ -32,11 +30,8 @@ class PlainEngine:
     info: LanguageInfo
 
     def __init__(self, frontend: Frontend, *, history_file: pathlib.Path | None) -> None:
+        super().__init__(history_file, {})
         self.frontend = frontend
-        self.execution_count = 0
-        self._history = History(history_file)
-        self._guard = Guard({})
-        self._caller = Caller(self._guard)
 
     def run(self, code: str) -> str | None:
         """Run a cell, in the main thread.
@@ -48,11 +43,6 @@ class PlainEngine:
             BaseException: whatever the cell's error is; its type and text are shown.
         """
         raise NotImplementedError
-
-    @property
-    def history_problem(self) -> str | None:
-        """What keeps the history from being written to its file, if anything does."""
-        return self._history.problem
 
     async def execute(
         self,
@@ -89,18 +79,6 @@ class PlainEngine:
                 self._history.add_output(self.execution_count, text)
         return None
 
-    def begin(self) -> None:
-        """Note that a cell begins; see `Engine.begin`."""
-        self._guard.begin()
-
-    def interrupted(self) -> None:
-        """Take notice of a SIGINT; see `Engine.interrupted`."""
-        self._guard.interrupted()
-
-    def running(self) -> Running:
-        """Let code run outside a cell; see `Engine.running`."""
-        return Running(self._guard)
-
     def complete(self, code: str, cursor: int) -> Completion:
         """Nothing; see `Engine.complete`."""
         del code
@@ -115,18 +93,6 @@ class PlainEngine:
         """Every cell can run; see `Engine.is_complete`."""
         del code
         return "complete", ""
-
-    def history(self, access: str, **asked: Any) -> list[tuple[int, int, Any]]:  # noqa: ANN401 - those of Engine.history
-        """Return past cells; see `Engine.history`."""
-        return self._history.past(access, **asked)
-
-    def save(self) -> None:
-        """Write pending history; see `Engine.save`."""
-        self._history.save()
-
-    def close(self) -> None:
-        """Write what is pending; see `Engine.close`."""
-        self._history.close()
 
 
 def _describe(error: BaseException) -> Failure:

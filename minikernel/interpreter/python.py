@@ -16,13 +16,11 @@ from minikernel.interpreter.cells import (
     remember_source,
 )
 from minikernel.interpreter.display import Displayer
+from minikernel.interpreter.engine import CommonEngine
 from minikernel.interpreter.formatting import PLAIN, shows_itself
-from minikernel.interpreter.history import History
-from minikernel.interpreter.interrupts import Guard, Running
 from minikernel.interpreter.leaving import LeaveKernel, Quitter
 from minikernel.interpreter.paging import question_in
 from minikernel.interpreter.results import Results
-from minikernel.interpreter.steps import Caller
 from minikernel.interpreter.surroundings import Surroundings, displayhook
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ NO_MAGICS = (
 )
 
 
-class PythonEngine:
+class PythonEngine(CommonEngine):
     """Runs cells in `__main__`.
 
     Args:
@@ -62,24 +60,16 @@ class PythonEngine:
     )
 
     def __init__(self, frontend: Frontend, *, history_file: pathlib.Path | None) -> None:
-        self.execution_count = 0
         self._frontend = frontend
-        self._history = History(history_file)
         self._displayer = Displayer(frontend)
         self._surroundings = Surroundings(frontend, self._displayer, self._page)
         self._namespace = self._surroundings.main.__dict__
         self._results = Results(self._namespace)
-        self._guard = Guard(self._namespace)
-        self._caller = Caller(self._guard)
+        super().__init__(history_file, self._namespace)
         self._flags = 0  # of `from __future__ import ...`
         self._uncounted = 0
         self._failed_file = ""  # linecache's name for the last cell that failed
         self._payload: list[dict[str, Any]] = []
-
-    @property
-    def history_problem(self) -> str | None:
-        """What keeps the history from being written to its file, if anything does."""
-        return self._history.problem
 
     async def execute(
         self,
@@ -105,18 +95,6 @@ class PythonEngine:
         finally:
             self._guard.active = False
 
-    def begin(self) -> None:
-        """Note that a cell begins; see `Engine.begin`."""
-        self._guard.begin()
-
-    def interrupted(self) -> None:
-        """Take notice of a SIGINT; see `Engine.interrupted`."""
-        self._guard.interrupted()
-
-    def running(self) -> Running:
-        """Let the user's code run outside a cell; see `Engine.running`."""
-        return Running(self._guard)
-
     def complete(self, code: str, cursor: int) -> Completion:
         """Complete `code` at `cursor`; see `Engine.complete`."""
         from minikernel.interpreter.introspect import complete  # noqa: PLC0415 - on first use
@@ -139,19 +117,15 @@ class PythonEngine:
 
         return is_complete(code, self._flags)
 
-    def history(self, access: str, **asked: Any) -> list[tuple[int, int, Any]]:  # noqa: ANN401 - those of Engine.history
-        """Return past cells; see `Engine.history`."""
-        return self._history.past(access, **asked)
-
     def save(self) -> None:
         """Write pending history; see `Engine.save`."""
-        self._history.save()
+        super().save()
         with contextlib.suppress(Exception):  # it is needed when no descriptor is left
             from minikernel.interpreter import tracebacks  # noqa: F401, PLC0415 - costs a start 3 ms
 
     def close(self) -> None:
         """Write what is pending, and put back all that was replaced."""
-        self._history.close()
+        super().close()
         self._surroundings.restore()
 
     # Running a cell
