@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from minikernel.errors import ConfigError
-from minikernel.interpreter.base import LanguageInfo
+from minikernel.interpreter.base import Failure, LanguageInfo
 
 
 def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `PlainEngine`
@@ -24,8 +24,7 @@ def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `Plain
     try:
         found: Any = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as problem:  # noqa: BLE001 - the module is the user's code
-        said = " ".join(str(problem).split())
-        raise ConfigError(f"--engine {name!r}: {type(problem).__name__}: {said}") from None
+        raise ConfigError(f"--engine {name!r}: {Failure.of(problem).line}") from None
     if not (isinstance(found, type) and isinstance(getattr(found, "info", None), LanguageInfo)):
         raise ConfigError(
             f"--engine {name!r}: that is no engine, a class with a LanguageInfo `info`"

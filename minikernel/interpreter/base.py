@@ -77,6 +77,11 @@ class Failure:
             text = "an exception without a text"
         return cls(ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
+    @property
+    def line(self) -> str:
+        """Name and text, in one line."""
+        return f"{self.ename}: {' '.join(self.evalue.split())}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

@@ -83,12 +83,6 @@ class History:
             if database is not None:
                 self._end(database)
 
-    def _save(self) -> None:
-        if self._sources or self._outputs:
-            self._write()
-        if self._is_out_of_file and time.monotonic() > self._retry_at:
-            self._move_into_file()
-
     def past(
         self,
         access: str,
@@ -144,6 +138,12 @@ class History:
         where += "ORDER BY session DESC, line DESC LIMIT ?"
         rows = self._query(_SELECT + where, (pattern, -1 if n is None else n))
         return rows[::-1]
+
+    def _save(self) -> None:
+        if self._sources or self._outputs:
+            self._write()
+        if self._is_out_of_file and time.monotonic() > self._retry_at:
+            self._move_into_file()
 
     def _query(
         self, statement: str, values: Sequence[object], *, relative: bool = False

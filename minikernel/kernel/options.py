@@ -108,9 +108,7 @@ def make_engine(options: Options, frontend: Frontend) -> Engine:
     try:
         return options.engine(frontend, history_file=_history_file(options))
     except Exception as problem:  # noqa: BLE001 - an engine of somebody's own
-        bare = Failure.of(problem)
-        said = " ".join(bare.evalue.split())
-        raise ConfigError(f"the language engine failed: {bare.ename}: {said}") from None
+        raise ConfigError(f"the language engine failed: {Failure.of(problem).line}") from None
 
 
 def _history_file(options: Options) -> Path | None:

@@ -236,11 +236,11 @@ def kernel_pair(fields: Mapping[str, Any]) -> KeyPair:
         ConfigError: it is not there, or it is invalid.
     """
     pair = _pair(fields, KERNEL_PAIR)
-    if pair is None and fields.get(SERVER_KEY) is None:
-        raise ConfigError("there are no CURVE keys: start the kernel with --encryption required")
-    if pair is None:
+    if pair is not None:
+        return pair
+    if fields.get(SERVER_KEY) is not None:
         raise ConfigError("the kernel's CURVE keys are missing: this is the file of a client")
-    return pair
+    raise ConfigError("there are no CURVE keys: start the kernel with --encryption required")
 
 
 def client_keys(fields: Mapping[str, Any]) -> ClientKeys | None:

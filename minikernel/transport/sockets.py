@@ -76,10 +76,11 @@ class KernelSockets:
         self.heartbeat = self._router(Channel.HEARTBEAT)
         try:
             self._bind(info)
-        except BaseException as error:
+        except zmq.ZMQError as error:
             self.abandon()
-            if isinstance(error, zmq.ZMQError):
-                raise ConfigError(f"can't listen: {error}") from None
+            raise ConfigError(f"can't listen: {error}") from None
+        except BaseException:
+            self.abandon()
             raise
 
     def _router(self, channel: Channel) -> zmq.Socket[bytes]:
