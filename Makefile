@@ -26,13 +26,15 @@ test: $(FOR_TEST) ## every check; under 10 minutes
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
-	$(PYTEST) -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 check-all: $(FOR_TEST) docs ## what takes longer, and the site; under 40 minutes
-	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no such test
+	$(PYTEST) -m slow --ignore tests/sabotage
+	$(PYTEST) -n 2 -m slow tests/sabotage
 
 nightly: check-all ## everything five times: what fails now and then? Soak, a million requests
 	for turn in 1 2 3 4 5; do $(PYTEST) || exit; done
+	MINIKERNEL_FRAMES=1000000 $(PYTEST) tests/properties/test_million.py # for each end
 	$(BIN)/python benchmarks/soak.py --hours 1
 	$(BIN)/python benchmarks/many.py
 

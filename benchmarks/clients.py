@@ -16,10 +16,10 @@ import plots
 from harness import Report, repeat, run, spread
 
 import minikernel
-from minikernel.auth.channel_hmac_client import ClientEnd
-from minikernel.auth.channel_hmac_kernel import KernelEnd
-from minikernel.auth.channel_hmac_keys import Master
-from minikernel.auth.channel_hmac_sessions import Places
+from minikernel.auth.channel_hmac.client import ClientEnd
+from minikernel.auth.channel_hmac.kernel import KernelEnd
+from minikernel.auth.channel_hmac.keys import Master
+from minikernel.auth.channel_hmac.sessions import SessionLimits
 from minikernel.auth.keys import SecretKey
 from minikernel.wire.channels import Channel
 
@@ -91,8 +91,8 @@ def round_trips(
 def tag_vector(clients: int, messages: int) -> tuple[float, int]:
     """Microseconds, and bytes, of signing one message for so many clients."""
     secret = SecretKey(b"k" * 64)
-    places = Places(sessions=clients, invited=1)
-    kernel = KernelEnd(secret, entropy=os.urandom, places=places)
+    limits = SessionLimits(sessions=clients)
+    kernel = KernelEnd(secret, entropy=os.urandom, limits=limits)
     for number in range(clients):
         client = ClientEnd(Master(secret).owner(), entropy=os.urandom)
         session = client.challenge(kernel.hello(client.hello(), 0.0))

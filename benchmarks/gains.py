@@ -32,26 +32,26 @@ TURNS, BATCH, PIPELINED = 16, 50, 500
 
 
 def pyzmqs_multipart_calls() -> None:
-    def receive(socket: Any, flags: int = 0) -> list[bytes]:
-        frames: list[bytes] = socket.recv_multipart(flags)
+    def wait(inbox: Any) -> list[bytes]:
+        frames: list[bytes] = inbox._socket.recv_multipart()  # noqa: SLF001 - takes its place
         return frames
 
     def send(socket: Any, frames: Sequence[bytes]) -> bool:
         socket.send_multipart(frames, sockets.NOBLOCK)
         return True
 
-    sockets.receive, sockets.send = receive, send
+    sockets.send = send
+    sockets.Inbox.wait = wait  # type: ignore[method-assign]
 
 
 def poll_before_each_receive() -> None:
-    plain = sockets.receive
+    plain = sockets.Inbox.wait
 
-    def receive(socket: Any, flags: int = 0) -> list[bytes]:
-        if not flags:
-            socket.poll()
-        return plain(socket, flags)
+    def wait(inbox: Any) -> list[bytes]:
+        inbox._socket.poll()  # noqa: SLF001 - takes its place
+        return plain(inbox)
 
-    sockets.receive = receive
+    sockets.Inbox.wait = wait  # type: ignore[method-assign]
 
 
 def key_anew_for_each_hmac() -> None:

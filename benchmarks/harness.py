@@ -96,6 +96,11 @@ def run(
         options.json.write_text(json.dumps(asdict(report)))
 
 
+def absolute(path: str) -> str:
+    """A program, wherever it is started; a link of an environment stays one."""
+    return str(Path(path).absolute())
+
+
 def configure_peers(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("MINIKERNEL_PEERS", str(HERE.parent / ".venv-peers"))
     parser.add_argument(
@@ -106,6 +111,7 @@ def configure_peers(parser: argparse.ArgumentParser) -> None:
 def peers(environment: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The commands of the other kernels, and why those that are missing are missing."""
     found, missing = {}, {}
+    environment = environment.absolute()
     for name, (package, spec) in PEERS.items():
         file = environment / "share" / "jupyter" / "kernels" / spec / "kernel.json"
         if file.exists():
@@ -143,6 +149,7 @@ class Kernel:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                cwd=self.directory.name,  # `-m` takes this checkout's package, if it starts in it
             )
         self.context = zmq.Context()
         self.shell = self.connect(zmq.DEALER, "shell")

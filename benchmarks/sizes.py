@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import plots
 from harness import OURS, Kernel, Report, repeat, run, started
 
-from minikernel.auth.channel_hmac_client import ClientEnd
-from minikernel.auth.channel_hmac_kernel import KernelEnd
-from minikernel.auth.channel_hmac_keys import Master
+from minikernel.auth.channel_hmac.client import ClientEnd
+from minikernel.auth.channel_hmac.kernel import KernelEnd
+from minikernel.auth.channel_hmac.keys import Master
 from minikernel.auth.jupyter_hmac import JupyterHmac
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.auth.scheme import Address
 from minikernel.protocol.end import BARE, ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.message import HeaderFactory
+from minikernel.wire.peer import Address
 
 if TYPE_CHECKING:
     import argparse

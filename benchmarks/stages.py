@@ -22,10 +22,12 @@ from stopwatch import Stopwatch, watch_protocol
 
 import minikernel
 from minikernel.client import channels, verifier
-from minikernel.client.blocking import MiniKernelClient
 from minikernel.client.exchange import Exchange
 from minikernel.client.interrupts import Forwarding
+from minikernel.client.listening import Listening
 from minikernel.client.result import Collector
+from minikernel.protocol.client import ClientConnection
+from minikernel.transport.sockets import Inbox
 
 if TYPE_CHECKING:
     import argparse
@@ -68,18 +70,20 @@ def client_stages(cells: int) -> tuple[Times, float]:
         watch_protocol(watch)
         watch.watch("compose", KernelClient, "execute")
         watch.watch("compose", Session, "msg")
-        watch.watch("encode", verifier.Verifier, "_seal")
+        watch.watch("encode", verifier.Verifier, "seal")
+        watch.watch("encode", ClientConnection, "seal")
         watch.watch("send", channels.Receiver, "put")
         watch.watch("poll", zmq.Poller, "poll")
-        watch.watch("receive", channels, "receive_nowait")
+        watch.watch("receive", Inbox, "whole")
         watch.watch("decode to dicts and dates", verifier, "as_dict")
+        watch.watch("was it asked for?", ClientConnection, "take")
         watch.watch("was it asked for?", verifier.Verifier, "open")
         watch.watch("is it over?", Exchange, "take", "lapse")
         watch.watch("collect", Collector, "add", "result")
         watch.watch("Ctrl-C: set and reset", Forwarding, "__enter__", "__exit__")
-        watch.watch("is the kernel alive?", MiniKernelClient, "_lives")
         watch.watch("drop what is old", channels.Receiver, "discard")
-        watch.watch("poll and take, the rest", MiniKernelClient, "_converse", "_hear")
+        watch.watch("is the kernel alive?", Listening, "lives")
+        watch.watch("poll and take, the rest", Listening, "until_over", "_hear")
         for _ in range(cells):
             watch.begin("run, the rest")
             client.run("pass")

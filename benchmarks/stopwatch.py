@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from minikernel.auth.jupyter_hmac import JupyterHmac
@@ -94,6 +95,8 @@ class Stopwatch:
 
         @wraps(function)
         async def call(*args: Any, **options: Any) -> Any:
+            if not self.runs():
+                return await function(*args, **options)
             self.enter(stage)
             try:
                 return await function(*args, **options)
@@ -104,7 +107,9 @@ class Stopwatch:
 
     def watch(self, stage: str, owner: Any, *names: str) -> None:
         for name in names:
-            setattr(owner, name, self.timed(stage, getattr(owner, name)))
+            function = getattr(owner, name)
+            timed = self.timed_coroutine if iscoroutinefunction(function) else self.timed
+            setattr(owner, name, timed(stage, function))
 
     def medians(self) -> Times:
         """Microseconds of each stage in the middle request."""

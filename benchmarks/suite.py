@@ -24,9 +24,9 @@ from harness import HERE, PEERS, Report, configure_peers, load
 
 SCRIPTS = (
     *("kernels", "start", "stages", "gains", "client", "schemes"),
-    *("clients", "sizes", "steady", "fire"),
+    *("clients", "sizes", "buffers", "steady", "fire"),
 )
-WITH_PEERS = {"kernels", "fire"}
+WITH_PEERS = {"kernels", "buffers", "fire"}
 PACKAGES = ("minikernel", "pyzmq", "msgspec", "jupyter-client")
 INTRODUCTION = """\
 # Benchmarks

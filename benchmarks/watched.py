@@ -15,7 +15,7 @@ from stopwatch import Stopwatch, watch_protocol
 
 from minikernel.interpreter import python
 from minikernel.interpreter.steps import Caller
-from minikernel.kernel import publisher, service, shell
+from minikernel.kernel import publisher, service
 from minikernel.kernel.options import Options
 from minikernel.kernel.streams import Streams
 from minikernel.protocol.end import ChannelEnd
@@ -25,17 +25,17 @@ from minikernel.transport import sockets
 def main(file: str, out: str, requests: str) -> None:
     watch = Stopwatch()
     watch_protocol(watch)
-    receive = watch.timed("receive", shell.receive)
+    receive = watch.timed("receive", sockets.Inbox.wait)
 
-    def wait_and_receive(socket: Any) -> list[bytes]:
+    def wait_and_receive(inbox: Any) -> list[bytes]:
         watch.end()
         if len(watch.requests) == int(requests):
             Path(out).write_text(json.dumps(watch.medians()))
-        socket.poll()
+        inbox._socket.poll()  # noqa: SLF001 - only the time from here on counts
         watch.begin()
-        return receive(socket)  # type: ignore[no-any-return]
+        return receive(inbox)  # type: ignore[no-any-return]
 
-    shell.receive = wait_and_receive
+    sockets.Inbox.wait = wait_and_receive  # type: ignore[method-assign]
     watch.watch("publish: lock, new subscribers", publisher.Publisher, "publish", "_greet")
     watch.watch("encode", publisher, "dumps")
     watch.watch("encode", ChannelEnd, "compose")

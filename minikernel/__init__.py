@@ -1,26 +1,29 @@
 """Authenticated Jupyter messaging: a kernel, a client, and a verdict for every message.
 
 The names below are imported when they are first used (PEP 562): a kernel process, which imports
-this package too, does without jupyter_client.
+this package too, does without jupyter_client. What is imported here comes before `__main__` can
+take the working directory off the path: nothing that `python -m` has not imported already, but the
+version, which is looked for in this package only.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+from minikernel.version import __version__ as __version__
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minikernel.client.asynchronous import AsyncMiniKernelClient
     from minikernel.client.blocking import MiniKernelClient
     from minikernel.client.launch import connect, connect_async, launch, launch_async
     from minikernel.client.ledger import Ledger
     from minikernel.client.manager import AsyncMiniKernelManager, MiniKernelManager
-    from minikernel.client.picture import Trace
     from minikernel.client.result import Result
+    from minikernel.client.trace import Trace
     from minikernel.client.verifier import TraceEvent
     from minikernel.errors import (
         AuthError,
         CellError,
+        ClientClosed,
         ConfigError,
         KernelDied,
         LocalProtocolError,
@@ -31,13 +34,12 @@ if TYPE_CHECKING:
         TooManySessions,
     )
 
-__version__ = "0.1.0"
-
 __all__ = [
     "AsyncMiniKernelClient",
     "AsyncMiniKernelManager",
     "AuthError",
     "CellError",
+    "ClientClosed",
     "ConfigError",
     "KernelDied",
     "Ledger",
@@ -69,7 +71,7 @@ _HOMES = {
     "AsyncMiniKernelManager": "client.manager",
     "MiniKernelManager": "client.manager",
     "Result": "client.result",
-    "Trace": "client.picture",
+    "Trace": "client.trace",
     "TraceEvent": "client.verifier",
 }
 

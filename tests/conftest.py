@@ -18,6 +18,7 @@ import pytest
 import zmq
 from hypothesis import HealthCheck, settings
 
+import tests.ports  # noqa: F401 - replaces how jupyter_client chooses them
 from minikernel.transport import connection
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ settings.register_profile(
     "mutation", max_examples=10, derandomize=True
 )  # for each of 2,000 mutants
 PATIENCE = 20  # seconds until a test gives a kernel up
+# Whoever started this may ignore signals (nohup, a shell's &), and children would inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 REFUSAL = re.compile(
     r"minikernel: (shell|control|stdin|hb): refused, [a-z ]+; \d+ so far"
     r"( \(and \d+ lines left out\))?"

@@ -22,6 +22,7 @@ import pexpect
 import pytest
 
 from minikernel.cli.app import SUBCOMMANDS
+from tests.schemes.package import install_both
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +43,9 @@ class Excuse(NamedTuple):
     reason: str
     check: Callable[[str], bool]
     instead: str = ""
+
+
+ATTACHING = ("allow_external_kernels", "external_connection_dir")
 
 
 def is_target(command: str) -> bool:
@@ -67,6 +71,10 @@ NOT_RUN = {
     r"pip install .*": Excuse("it needs PyPI; `make test` has done it", installs_an_extra),
     r"\.venv/bin/(?!python -X).*": Excuse("`make test` runs it on all files", is_a_tool),
     r"minikernel lab": Excuse("minutes; tests/lab plays all of it", lambda _: "lab" in SUBCOMMANDS),
+    r"jupyter lab .*": Excuse(
+        "it goes on; tests/integration/test_attaching.py does it",
+        lambda command: all(f"ServerApp.{name}=" in command for name in ATTACHING),
+    ),
     r"scp .*": Excuse("it needs another machine", lambda _: True, "cp FILE kernel.json"),
     r"ssh .*": Excuse(
         "likewise", lambda command: "forwards" in command, "test $(wc -w < forwards) -eq 10"
@@ -84,6 +92,7 @@ def steps(path: Path) -> list[tuple[str, str]]:
 
 
 PAGES = [path for path in DOCUMENTS if steps(path)]
+FIRST = ("README.md", "use.md")  # pages that everybody reads; `make test` looks at these
 
 
 def excuse(command: str) -> Excuse | None:
@@ -112,7 +121,7 @@ class Reader:
         self.environment = {
             **kept,
             "PATH": f"{programs}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{install_both(directory / 'site-packages')}",
             "JUPYTER_DATA_DIR": str(directory / "data"),
             "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),
             "JUPYTER_CONFIG_DIR": str(directory / "config"),
@@ -190,7 +199,7 @@ class Reader:
         assert self.finish([sys.executable, "-c", code]) == ""
 
     def use_console(self, command: str) -> None:
-        """Wait for the prompt, and leave."""
+        """Wait for the prompt, or the line of one who may only watch, and leave."""
         if command.startswith("jupyter"):
             command += " --ZMQTerminalInteractiveShell.simple_prompt=True"
         child = pexpect.spawn(
@@ -203,7 +212,7 @@ class Reader:
             dimensions=(24, 120),
         )
         try:
-            child.expect_exact("In [")
+            child.expect_exact(["In [", "watching, Ctrl-D ends"])
             child.send("\x04")
             while child.expect(["Do you really want to exit", pexpect.EOF]) == 0:
                 child.sendline("y")
@@ -231,7 +240,11 @@ def reader() -> Iterator[Reader]:
 
 
 @pytest.mark.timeout(300)  # many commands
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    [path if path.name in FIRST else pytest.param(path, marks=pytest.mark.slow) for path in PAGES],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
 def test_page(path: Path, reader: Reader) -> None:
     for language, text in steps(path):
         reader.follow(language, text)

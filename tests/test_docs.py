@@ -15,9 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from minikernel.auth.channel_hmac_keys import REQUIRED, Right
+from minikernel.auth.channel_hmac.frames import (
+    CHALLENGE_LENGTH,
+    CODES,
+    ENTRIES,
+    ENTRY,
+    HELLO_MIN,
+    TAGGED,
+    Type,
+)
+from minikernel.auth.channel_hmac.joining import BIND_AGAIN, PATIENCE
+from minikernel.auth.channel_hmac.sessions import SessionLimits
+from minikernel.auth.rights import REQUIRED, Right
 from minikernel.cli.app import SUBCOMMANDS
-from minikernel.cli.prompt import verdicts
+from minikernel.cli.bottom import verdicts
 from minikernel.client.ledger import Ledger, Row
 from minikernel.kernel.publisher import GREETINGS
 from minikernel.lab.attacks import ATTACKS, BY_TITLE
@@ -33,7 +44,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "note
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-MODULES = "auth|cli|client|interpreter|kernel|lab|protocol|transport|wire"
+MODULES = "auth|cli|client|interpreter|kernel|lab|protocol|tcp|transport|wire"
 MODULE = re.compile(rf"`((?:{MODULES})/\w+\.py)`")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|tmp)/")
 
@@ -215,3 +226,59 @@ def test_the_picture_of_the_console_shows_one() -> None:
 def test_the_version_is_in_the_changelog() -> None:
     minikernel = importlib.import_module("minikernel")
     assert minikernel.__version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+SPECIFICATION = ROOT / "docs" / "channel-hmac-specification.md"
+CITATION = re.compile(r"\bsections? (\d+(?:(?:, | and )\d+)*)(?:, steps? (\d+)(?: to (\d+))?)?")
+OTHERS = re.compile(r"(RFC \d+, |ECMA-48, |Cookbook\W.{0,20})$")  # have sections too
+
+
+def citations() -> list[tuple[Path, str, int, list[int]]]:
+    """What code, tests and documents cite of the specification: file, text, section, steps."""
+    found = []
+    folders = ("minikernel", "tests", "benchmarks", "docs")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    for path in [*DOCUMENTS, *ROOT.glob("notebooks/*.md"), *sources]:
+        text = " ".join(re.sub(r"\n[#\s]*", " ", path.read_text()).split())
+        for match in CITATION.finditer(text):
+            if not OTHERS.search(text[: match.start()]):
+                first, last = match[2], match[3] or match[2]
+                steps = list(range(int(first), int(last) + 1)) if first else []
+                sections = re.findall(r"\d+", match[1])
+                found += [(path, match[0], int(section), steps) for section in sections]
+    return found
+
+
+def test_each_section_that_is_cited_is_in_the_specification() -> None:
+    text = SPECIFICATION.read_text()
+    headings = [int(n) for n in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
+    assert headings == list(range(1, 9))
+    order = text.partition("## 5. ")[2].partition("\n## ")[0]
+    steps = [int(n) for n in re.findall(r"^(\d)\. ", order, re.MULTILINE)]
+    assert steps == list(range(1, 9))
+    cited = citations()
+    assert len(cited) > 60
+    for path, said, section, of_it in cited:
+        assert section in headings, (path, said)
+        assert not of_it or (section == 5 and set(of_it) <= set(steps)), (path, said)
+
+
+def test_the_specification_has_the_constants_of_the_code() -> None:
+    text = SPECIFICATION.read_text()
+    limits = SessionLimits()
+    assert f"There are {limits.sessions}, `--sessions`" in text
+    assert f"less than {limits.challenges} times in the last second" in text
+    assert f"({limits.nonces:,} of each (id, rights)" in text
+    assert f"at most {limits.unconfirmed} of each (id, rights)" in text
+    assert f"silent for {limits.silence:.0f} seconds, or for {limits.silence_at_work:.0f}" in text
+    assert (limits.idle, limits.welcomes, limits.unconfirmed_age) == (15 * 60, 5, 10)
+    assert f"every {BIND_AGAIN} seconds" in text
+    assert f"at most {PATIENCE:.0f} seconds each" in text
+    for kind in Type:
+        assert f"{kind.value} {kind.name}" in text
+    for channel, code in CODES.items():
+        assert f"{'heartbeat' if channel is Channel.HEARTBEAT else channel.value} {code}" in text
+    lengths = f"HELLO {HELLO_MIN} + len(id), CHALLENGE {CHALLENGE_LENGTH}"
+    assert f"{lengths}, DATA, PING and PONG {TAGGED}" in " ".join(text.split())
+    assert f"PUBLISH {ENTRIES} + {ENTRY} m" in text
+    assert all(f"{right.value} {str(right.name).lower()}" in text for right in Right)

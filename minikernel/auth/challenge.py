@@ -24,7 +24,7 @@ MIN_NONCE = 20  # bytes that every CPython sends at least
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """What stands in the messages."""
+    """What the messages contain."""
 
     name: str
     hash: str

@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING
 from minikernel.auth.hkdf import extract
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.scheme import KeyScheme
+from minikernel.auth.spec import Spec, Traits
 from minikernel.errors import BadSignature, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minikernel.auth.spec import Setup
+
+NAME = "clear-key"
+TRAITS = Traits(replay_memory=False, covers="none")
 SALT = b"minikernel clear-key 1"
 
 
@@ -32,7 +37,7 @@ class ClearKey(KeyScheme):
         ConfigError: an empty key.
     """
 
-    name = "clear-key"
+    name = NAME
 
     def __init__(self, key: SecretKey) -> None:
         if not key:
@@ -43,7 +48,7 @@ class ClearKey(KeyScheme):
         """The derived key in hex, the same on every message."""
         return self._sent.reveal()
 
-    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:  # noqa: ARG002 - likewise
+    def verify(self, signature: bytes, frames: Sequence[bytes]) -> None:  # noqa: ARG002 - not covered by this scheme
         """See that somebody sent it who holds the key, or has heard it.
 
         Raises:
@@ -51,3 +56,10 @@ class ClearKey(KeyScheme):
         """
         if not hmac.compare_digest(self._sent.reveal(), signature):
             raise BadSignature("the key does not match")
+
+
+def _make(setup: Setup) -> ClearKey:
+    return ClearKey(setup.key)
+
+
+SPEC = Spec(TRAITS, _make, _make)

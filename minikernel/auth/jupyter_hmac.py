@@ -11,9 +11,10 @@ import hmac
 from binascii import hexlify
 from typing import TYPE_CHECKING
 
-from minikernel.auth.hkdf import extract
+from minikernel.auth.hashing import feed
 from minikernel.auth.replay_memory import DIGEST_LENGTH, ReplayMemory
 from minikernel.auth.scheme import KeyScheme
+from minikernel.auth.spec import Spec, Traits
 from minikernel.errors import BadSignature, ConfigError
 from minikernel.wire.frames import JSON_FRAMES
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minikernel.auth.keys import SecretKey
+    from minikernel.auth.spec import Setup
 
 PREFIX = "hmac-"
+TRAITS = Traits(replay_memory=True, stock=True)
 HASHES = frozenset(h for h in hashlib.algorithms_guaranteed if not h.startswith("shake"))
 
 
@@ -48,6 +51,7 @@ class JupyterHmac(KeyScheme):
             )
         self.name = name
         self._keyed = hmac.new(key.reveal(), digestmod=_hash_of(name))  # copied for each message
+        self._length = 2 * self._keyed.digest_size  # of a signature, in hex
         self._memory = memory
 
     def sign(self, frames: Sequence[bytes]) -> bytes:
@@ -64,6 +68,8 @@ class JupyterHmac(KeyScheme):
             BadSignature: not the HMAC of these frames in lower-case hex.
             Replayed: it is, and was accepted before.
         """
+        if len(signature) != self._length:  # before the work of a message of 256 MiB
+            raise BadSignature("the signature has another length")
         digest = self._digest(frames)
         if not hmac.compare_digest(hexlify(digest), signature):
             raise BadSignature("the signature does not match")
@@ -72,16 +78,8 @@ class JupyterHmac(KeyScheme):
 
     def _digest(self, frames: Sequence[bytes]) -> bytes:
         mac = self._keyed.copy()
-        mac.update(b"".join(frames[:JSON_FRAMES]))
+        feed(mac, frames[:JSON_FRAMES])
         return mac.digest()
-
-
-def kernel_session_id(key: SecretKey) -> str:
-    """The session id of every kernel run on this key (channel-hmac, section 8).
-
-    A kernel that knows its own messages, those of earlier runs too, can refuse their reflection.
-    """
-    return extract(b"minikernel session id", key.reveal())[:16].hex()
 
 
 def _hash_of(name: str) -> str:
@@ -89,3 +87,10 @@ def _hash_of(name: str) -> str:
     if not name.startswith(PREFIX) or hash_name not in HASHES:
         raise ConfigError(f"unknown signature_scheme {name!r}; hmac-sha256 is the usual one")
     return hash_name
+
+
+def _make(setup: Setup) -> JupyterHmac:
+    return JupyterHmac(setup.key, setup.name, setup.memory)
+
+
+SPEC = Spec(TRAITS, _make, _make)

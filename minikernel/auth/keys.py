@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from minikernel.auth.hkdf import extract
+
 
 class SecretKey:
     """A key. `reveal()` is the only way to its bytes: search for it to find every use."""
@@ -28,3 +30,16 @@ class SecretKey:
     def reveal(self) -> bytes:
         """The key's bytes."""
         return self.__value
+
+
+def ring_mark(key: SecretKey) -> bytes:
+    """What says in the file of a replay memory whose key it is for (channel-hmac, section 8)."""
+    return extract(b"minikernel ring", key.reveal())[:16]
+
+
+def kernel_session_id(key: SecretKey) -> str:
+    """The session id of every kernel run on this key (channel-hmac, section 8).
+
+    A kernel that knows its own messages, those of earlier runs too, can refuse their reflection.
+    """
+    return extract(b"minikernel session id", key.reveal())[:16].hex()

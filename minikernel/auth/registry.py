@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from minikernel.auth.clear_key import ClearKey
-from minikernel.auth.jupyter_hmac import PREFIX, JupyterHmac
-from minikernel.auth.null import Null
+from minikernel.auth.scheme import KeyScheme
+from minikernel.auth.spec import Setup, Spec
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.replay_memory import ReplayMemory
-    from minikernel.auth.scheme import Scheme
 
-    Factory = Callable[[SecretKey, str, ReplayMemory | None], Scheme]
-
-NULL = "null"
 DEFAULT = "hmac-sha256"
-CHANNEL_HMAC = "channel-hmac-sha256"
-CHALLENGE_ONCE = "challenge-once"
-WITH_SESSIONS = frozenset({CHANNEL_HMAC})
+# What the lab calls them; both names are taken wherever a person or a program names a scheme.
+ALIASES = {"jupyter-hmac": DEFAULT, "channel-hmac": "channel-hmac-sha256"}
+FAMILY = "hmac-"  # one row for all names that begin so
 WEAK = frozenset({"hmac-md5", "hmac-sha1"})  # broken hashes; HMAC with them is not, yet
 
-
-def _null(key: SecretKey, name: str, memory: ReplayMemory | None) -> Scheme:  # noqa: ARG001 - the factory's signature
-    if key:
-        raise ConfigError("--scheme null needs a connection file with an empty key")
-    return Null()
-
-
-def _clear_key(key: SecretKey, name: str, memory: ReplayMemory | None) -> Scheme:  # noqa: ARG001 - likewise
-    return ClearKey(key)
-
-
-SCHEMES: dict[str, Factory] = {NULL: _null, ClearKey.name: _clear_key, PREFIX: JupyterHmac}
+SCHEMES: dict[str, str | Spec] = {
+    "null": "minikernel.auth.null",
+    "clear-key": "minikernel.auth.clear_key",
+    "challenge-once": "minikernel.auth.challenge_once",
+    FAMILY: "minikernel.auth.jupyter_hmac",
+    "channel-hmac-sha256": "minikernel.auth.channel_hmac",
+}
+"""Name -> the scheme, or the module that has it as `SPEC`, imported when it is looked up."""
 
 
-def is_stock(name: str) -> bool:
-    """Whether any Jupyter client can speak this scheme, or only ours."""
-    return name == NULL or name.startswith(PREFIX)
+def canonical(name: str) -> str:
+    """The name for connection files, of one that may be an alias."""
+    return ALIASES.get(name, name)
 
 
-def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Scheme:
+def find(name: str) -> Spec:
+    """The scheme of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    row = _row(name)
+    if row is None:
+        known = ", ".join(sorted({*SCHEMES, DEFAULT} - {FAMILY}))
+        raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
+    spec: Spec = import_module(row).SPEC if isinstance(row, str) else row
+    return spec._replace(traits=replace(spec.traits, weak=True)) if name in WEAK else spec
+
+
+def knows(name: str) -> bool:
+    """Whether the table has a scheme of this name."""
+    return _row(name) is not None
+
+
+def _row(name: str) -> str | Spec | None:
+    return SCHEMES.get(FAMILY if name.startswith(FAMILY) else name)
+
+
+def check(name: str, key: SecretKey) -> None:
+    """See that a client could speak this scheme with this key. Raises ConfigError."""
+    find(name).client(Setup(name, key, entropy=bytes))  # nothing is sent
+
+
+def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> KeyScheme:
     """The scheme of this name, for schemes that are the same at both ends.
 
     Args:
@@ -53,24 +72,11 @@ def create(name: str, key: SecretKey, memory: ReplayMemory | None = None) -> Sch
         memory: what was accepted before, for schemes that have no counters.
 
     Raises:
-        ConfigError: the scheme is unknown or refuses the key.
+        ConfigError: the scheme is unknown, is none of these, or refuses the key.
     """
-    factory = SCHEMES.get(PREFIX if name.startswith(PREFIX) else name)
-    if factory is None:
-        known = ", ".join(sorted({*SCHEMES, DEFAULT, CHALLENGE_ONCE, *WITH_SESSIONS} - {PREFIX}))
-        raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
-    return factory(key, name, memory)
-
-
-def check(name: str, key: SecretKey) -> None:
-    """See that a kernel could run this scheme with this key. Raises ConfigError."""
-    if name in WITH_SESSIONS:
-        from minikernel.auth.channel_hmac_keys import Master  # noqa: PLC0415 - few kernels need it
-
-        Master(key)
-    elif name == CHALLENGE_ONCE:
-        from minikernel.auth.challenge_once import challenge_key  # noqa: PLC0415 - likewise
-
-        challenge_key(key)
-    else:
-        create(name, key)
+    spec = find(name)
+    if spec.traits.handshake:
+        raise ConfigError(f"{name} is not the same at both ends")
+    side = spec.client(Setup(name, key, entropy=bytes, memory=memory))
+    assert isinstance(side, KeyScheme)  # noqa: S101 - those without a handshake are
+    return side

@@ -7,10 +7,10 @@ are one ring of bytes, and two arrays that chain the slots of a bucket.
 
 from __future__ import annotations
 
-import threading
 from array import array
 from typing import TYPE_CHECKING
 
+from minikernel.auth.locks import Lock
 from minikernel.errors import Replayed
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ReplayMemory:
         self._heads = array("i", [NONE]) * BUCKETS
         self._nexts = array("i", [NONE]) * self._slots
         self._record = record
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._next = self._restore(len(ring) // DIGEST_LENGTH)
 
     def admit(self, digest: bytes) -> None:

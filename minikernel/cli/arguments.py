@@ -7,12 +7,13 @@ import difflib
 import math
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 OPTION = re.compile(r"-(?!\.?\d)(?=.)", re.DOTALL)  # neither a negative number nor a lone "-"
 
@@ -20,10 +21,16 @@ OPTION = re.compile(r"-(?!\.?\d)(?=.)", re.DOTALL)  # neither a negative number 
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments, and what was probably meant."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - ArgumentParser's
-        options.setdefault("allow_abbrev", False)
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(**options)
+    def __init__(
+        self, prog: str, *, description: str | None = None, epilog: str | None = None
+    ) -> None:
+        super().__init__(
+            prog,
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
     def parse_args(  # type: ignore[override]  # a namespace of one kind only
         self, args: Sequence[str], namespace: argparse.Namespace | None = None
@@ -74,16 +81,28 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_bare_word[found[0]]}?" if found else ""
 
 
+def contents(path: Path) -> bytes:
+    """The bytes of a file that was named.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r}: {error.strerror}") from None
+
+
 def seconds(text: str, below: float = math.inf) -> float:
     """A positive number of seconds, less than `below`.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: it isn't one.
     """
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < below:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return number

@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import minikernel
+from minikernel.cli.keys import KEYS
 from minikernel.errors import ConfigError
+from minikernel.transport.connection import find, read
 
 if TYPE_CHECKING:
     import argparse
@@ -15,23 +17,20 @@ if TYPE_CHECKING:
 
     from minikernel import MiniKernelClient
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   minikernel console
   minikernel console --existing kernel.json
   minikernel console --existing alice.json     with an invitation
 
 keys:
-  Enter         run the cell, or begin a new line if it is not complete
-  Esc Enter     run it in any case
-  Tab           complete
-  Up, Down      earlier cells
-  Ctrl-C        interrupt the running cell; at the prompt: drop what was typed
-  Ctrl-D        end, as do exit and quit
-
-The bottom line counts the messages that were verified on each channel, and
-those rejected by this end and by the kernel. Without --existing the kernel is a
-fresh one, and ends with the console; with it the kernel goes on running.
+{KEYS}
+With an invitation that lacks execute, the console shows what others
+run, and its first lines say which of these keys work. Without --existing the
+kernel is a fresh one, and ends with the console; with it the kernel keeps
+running, and what its other clients run is shown too, with their names. The
+bottom line counts the messages that this end and the kernel rejected, and
+those that were verified on each channel.
 """
 ANSWER_TIMEOUT = 10.0  # seconds that a running kernel may take
 
@@ -40,11 +39,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `console`."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("--existing", metavar="FILE", help="the connection file of a kernel that runs")
+    add(
+        "--existing",
+        metavar="FILE",
+        help="connection file of a running kernel (default: start one)",
+    )
     add(
         "--scheme",
         metavar="NAME",
-        help="who may talk: hmac-sha256 (default), channel-hmac-sha256, ...",
+        help="signature scheme: hmac-sha256 (default; also jupyter-hmac), channel-hmac-sha256 (also"
+        " channel-hmac), ...; with --existing: refuse a file with another",
     )
 
 
@@ -59,24 +63,33 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("console needs a terminal; to run a file there is `minikernel exec FILE`")
     try:
         from minikernel.cli.prompt import Console  # noqa: PLC0415 - needs an extra
+        from minikernel.cli.watch import Watch  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] != "prompt_toolkit":
             raise
         raise ConfigError(
             "console needs prompt_toolkit: pip install 'minikernel[console]'"
         ) from None
-    with (
-        _client(args.existing, args.scheme) as client,
-        contextlib.closing(Console(client)) as console,
-    ):
-        console.talk()
+    with _client(args.existing, args.scheme) as client:
+        if client.verifier.scheme.permits("execute_request"):
+            with contextlib.closing(Console(client)) as console:
+                console.talk()
+        else:
+            Watch(client, _promise(client)).talk()
     return 0
+
+
+def _promise(client: MiniKernelClient) -> str:
+    """What the invitation of a client allows."""
+    from minikernel.cli.invite import promise  # noqa: PLC0415 - few consoles need it
+
+    _, fields = read(client.connection_file)
+    return promise(fields["client_id"], fields["rights"])
 
 
 @contextlib.contextmanager
 def _client(existing: str | None, scheme: str | None) -> Iterator[MiniKernelClient]:
     from minikernel.cli.kernels import kernel_of_our_own, orderly_end  # noqa: PLC0415 - the client
-    from minikernel.transport.connection import find  # noqa: PLC0415 - likewise
 
     if existing is None:
         with kernel_of_our_own(**({"scheme": scheme} if scheme else {})) as client:

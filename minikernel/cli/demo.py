@@ -6,9 +6,12 @@ import functools
 import hmac
 import io
 import json
+import shlex
+import shutil
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minikernel.cli.kernels import kernel_of_our_own
@@ -30,6 +33,12 @@ Then a stranger, who can reach the kernel's port but has no key, tries three
 things. It takes a few seconds, needs no network and leaves no key behind.
 The exit code is 0 only if all happened as it should.
 """
+INTRODUCTION = """\
+A kernel runs code for whoever it believes. This one shares a key with a client:
+each message is signed with it, and verified where it arrives. Here are eight
+cells, with all messages that the client sends and receives for them. Then a
+stranger, who can reach the kernel's port but has no key, tries three times to
+have code run."""
 PATIENCE = 10.0  # seconds for any one step
 POLL = 0.01  # seconds between two looks into the kernel's ledger
 OURS = "['ours']"
@@ -73,13 +82,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
 
 
-def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every subcommand's signature
+def run(_: argparse.Namespace) -> int:
     """Show it; 0 if all happened as it should."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a tick that the terminal hasn't got
-    print(
-        style("Who said this?", "bold"), "Every message is signed, and verified where it arrives."
-    )
+    print(style("Who said this?", "bold"), INTRODUCTION, sep="\n")
     print("\nStarting a kernel as a process ...", end=" ", flush=True)
     with kernel_of_our_own(extra_arguments=["--history", "off"]) as client:
         print(_address(client))
@@ -106,7 +113,6 @@ class Stage:
 
     def play(self) -> None:
         """Everything, in order."""
-        self._client.run("ran = []", timeout=PATIENCE, silent=True)
         self._client.trace = self._show
         for cell in CELLS:
             self._run(cell)
@@ -191,8 +197,20 @@ class Stage:
             for what in self._failures:
                 print(f"  {what}")
             return 1
-        print("\nAll happened as it should. Next: minikernel console, minikernel exec FILE.ipynb")
+        print("\nAll happened as it should. Now run cells of your own:")
+        print(f"  {own_command()} console")
         return 0
+
+
+def own_command() -> str:
+    """What calls this command line again, from where it was called."""
+    if shutil.which("minikernel"):
+        return "minikernel"
+    script = Path(sys.executable).with_name("minikernel")
+    here = Path.cwd()
+    if not script.exists():
+        return f"{shlex.quote(sys.executable)} -m minikernel"
+    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))
 
 
 def _interrupt_when_asleep(client: MiniKernelClient, msg: Msg) -> None:
@@ -234,6 +252,7 @@ CELLS = (
         _error,
         "KeyboardInterrupt",
     ),
+    Cell("a list, where code that runs will leave its name", "ran = []", lambda r: r.status, "ok"),
     Cell(
         "a request that a stranger records", "ran.append('ours')\nran", lambda r: str(r.value), OURS
     ),

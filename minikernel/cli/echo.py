@@ -13,27 +13,29 @@ import threading
 import time
 from argparse import ArgumentTypeError
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minikernel.auth.challenge import PLAIN, Challenger, Responder
 from minikernel.auth.keys import SecretKey
 from minikernel.cli.arguments import seconds
+from minikernel.cli.terminal import say
 from minikernel.errors import ChallengeError, ConfigError
-from minikernel.transport.connection import MAX_PORT
-from minikernel.transport.stream import (
-    Server,
+from minikernel.tcp.server import Server
+from minikernel.tcp.stream import (
     Stream,
     answer_challenge,
     connect,
     deliver_challenge,
 )
+from minikernel.transport.connection import MAX_PORT
 
 if TYPE_CHECKING:
     import argparse
 
 KEY_VARIABLE = "MINIKERNEL_ECHO_KEY"
 MIN_KEY, MAX_KEY = 16, 4096  # bytes
-CHUNK = 8192  # bytes that are echoed at a time
+CHUNK = 8192  # bytes echoed at a time
 MAX_MESSAGE = 1 << 20  # bytes that `send` takes
 LOG_INTERVAL = 1.0  # seconds between two lines on stderr, at least
 EPILOG = """\
@@ -42,7 +44,7 @@ examples:
   minikernel echo serve --key-file echo.key
   minikernel echo send --key-file echo.key --text "Hello World"
 
-The key never stands on the command line, where others can read it. Only the
+The key is never given on the command line, where others can read it. Only the
 client proves that it holds the key, only once, and what follows is neither
 signed nor encrypted.
 """
@@ -53,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("action", choices=("serve", "send"), help="be the server, or have it echo a text")
-    add("--text", help="send: what to send; without it, what stands on stdin")
+    add("--text", help="send: what to send; without it, standard input")
     at = "address of the server (default: 127.0.0.1)"
     add("--host", type=_host, default="127.0.0.1", help=at)
     add("--port", type=_port, default=18000, help="its port, 0: any (default: 18000)")
@@ -119,11 +121,14 @@ def _send(key: SecretKey, data: bytes, args: argparse.Namespace) -> int:
     try:
         echoed = _echo(key, data, args)
     except (ChallengeError, EOFError) as problem:
-        return _fail(f"{problem}; is its key another one, or has it too many connections?")
+        return _fail(f"{problem}; does it have another key, or too many connections?")
     except OSError as problem:
         return _fail(f"{args.host}:{args.port}: {problem.strerror or problem}")
-    sys.stdout.buffer.write(echoed)
-    sys.stdout.flush()
+    if sys.stdout.isatty():
+        say(echoed.decode(errors="backslashreplace"))
+    else:
+        sys.stdout.buffer.write(echoed)
+        sys.stdout.flush()
     if echoed == data:
         return 0
     return _fail("what came back is not what was sent")
@@ -142,7 +147,7 @@ def _echo(key: SecretKey, data: bytes, args: argparse.Namespace) -> bytes:
 
 
 def _fail(text: str) -> int:
-    print(f"minikernel echo: {text}", file=sys.stderr)
+    say(f"minikernel echo: {text}", sys.stderr)
     return 1
 
 
@@ -168,7 +173,7 @@ def _key(file: str | None) -> SecretKey:
 
 def _read(file: str) -> bytes:
     try:
-        with open(file, "rb") as opened:  # noqa: PTH123 - its descriptor is asked, not its name
+        with Path(file).open("rb") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
             key = opened.read(MAX_KEY + 1)
     except OSError as error:
@@ -202,7 +207,7 @@ class Log:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not int(text) <= MAX_PORT:
-        raise ArgumentTypeError(f"{text} is no port number")
+        raise ArgumentTypeError(f"{text} is not a port number")
     return int(text)
 
 
@@ -220,5 +225,5 @@ def _seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise ArgumentTypeError(f"{text} is no number of connections")
+        raise ArgumentTypeError(f"{text} is not a number of connections")
     return int(text)

@@ -10,8 +10,10 @@ from minikernel.errors import ConfigError
 from minikernel.interpreter.base import Failure, LanguageInfo
 
 
-def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `PlainEngine`
+def engine(name: str) -> type[Any]:
     """Import the class that MODULE:CLASS names, from the working directory too.
+
+    It is made like `PlainEngine`.
 
     Raises:
         ConfigError: there is no such module or class, or it has no `info`.
@@ -27,6 +29,6 @@ def engine(name: str) -> Any:  # noqa: ANN401 - a class that is made like `Plain
         raise ConfigError(f"--engine {name!r}: {Failure.of(problem).line}") from None
     if not (isinstance(found, type) and isinstance(getattr(found, "info", None), LanguageInfo)):
         raise ConfigError(
-            f"--engine {name!r}: that is no engine, a class with a LanguageInfo `info`"
+            f"--engine {name!r}: that is not an engine, a class with a LanguageInfo `info`"
         )
     return found

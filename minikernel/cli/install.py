@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minikernel.cli.engines import engine
+from minikernel.cli.terminal import say
 from minikernel.errors import ConfigError
 from minikernel.transport.connection import data_dir
 
@@ -47,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--engine",
         metavar="MODULE:CLASS",
-        help="of a language of your own, as for `minikernel run` (default: Python)",
+        help="the language engine to run, as for `minikernel run` (default: Python)",
     )
     add(
         "--env",
@@ -68,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         hint = "" if _for_user(args) else "; --user needs no rights"
         raise ConfigError(f"can't write {str(target)!r}: {error.strerror}{hint}") from None
-    print(f'installed "{spec["display_name"]}" in {target}')
-    print(f"choose it in JupyterLab, or start it: jupyter console --kernel {name}")
+    say(f'installed "{spec["display_name"]}" in {target}')
+    say(f"choose it in JupyterLab, or start it: jupyter console --kernel {name}")
     if args.prefix:
         path = shlex.quote(str(target.parent.parent))
-        print(f"if Jupyter doesn't list it: export JUPYTER_PATH={path}")
+        say(f"if Jupyter doesn't list it: export JUPYTER_PATH={path}")
     return 0
 
 
@@ -93,9 +94,8 @@ def _spec(args: argparse.Namespace) -> dict[str, Any]:
         spec["display_name"] = args.display_name or args.name
     for variable, _ in args.env:
         if not variable or "=" in variable:
-            raise ConfigError(f"--env {variable!r}: that is no name of an environment variable")
-    if args.env:
-        spec["env"] = dict(args.env)
+            raise ConfigError(f"--env {variable!r}: that can't name an environment variable")
+    spec["env"].update(args.env)
     return spec
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in a console: it interrupts the kernel, also one that somebody else has started."""
+"""Ctrl-C in a console: it interrupts the kernel, even one that somebody else has started."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from minikernel import MiniKernelClient
-from minikernel.errors import MinikernelError
+from minikernel.client.escape import printable
+from minikernel.errors import MinikernelError, PermissionDenied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     Ask = Callable[[str, bool], str | None]
 
 
 @contextlib.contextmanager
 def interrupting(orders: Orders, ask: Ask) -> Iterator[Ask]:
-    """Inside of it the first Ctrl-C interrupts the kernel; the second raises KeyboardInterrupt.
+    """Let the first Ctrl-C interrupt the kernel, and the second raise KeyboardInterrupt.
 
     `client.run` does this itself with a kernel that it has launched.
 
@@ -47,7 +47,7 @@ def interrupting(orders: Orders, ask: Ask) -> Iterator[Ask]:
 class Orders:
     """Interrupts a kernel while a client waits for its cell in another thread.
 
-    The control channel is used by nobody else meanwhile, unless a handshake may go on there; then
+    Nobody else uses the control channel meanwhile, unless a handshake may go on there; then
     the orders have a client of their own.
 
     Args:
@@ -60,8 +60,10 @@ class Orders:
 
     def interrupt(self) -> None:
         """Raises TimeoutError or MinikernelError if the kernel does not do it."""
-        joining = self.client.verifier.joining
-        (self.client if joining is None else self._another()).interrupt()
+        if not self.client.verifier.scheme.permits("interrupt_request"):
+            raise PermissionDenied("this client may not interrupt")
+        apart = not self.client.verifier.traits.handshake
+        (self.client if apart else self._another()).interrupt()
 
     def _another(self) -> MiniKernelClient:
         """The second client, with a session in place of its last one: that may have expired."""
@@ -70,8 +72,8 @@ class Orders:
                 connection_file=self.client.connection_file, scheme=self.client.scheme
             )
             self._second.load_connection_file()
-        elif self._second.verifier.joining is not None:
-            self._second.verifier.joining.renew(time.monotonic())
+        else:
+            self._second.verifier.scheme.renew(time.monotonic())
         return self._second
 
     def close(self) -> None:
@@ -103,9 +105,10 @@ class Interrupt:
         except TimeoutError:
             return
         except MinikernelError as problem:
-            print(f"\nno interrupt: {problem}; Ctrl-C again stops waiting", file=sys.stderr)
+            said = printable(str(problem))
+            print(f"\nno interrupt: {said}; Ctrl-C again stops waiting", file=sys.stderr)
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
+    def on_signal(self, *_: object) -> None:
         """Handle SIGINT."""
         self.send()
 

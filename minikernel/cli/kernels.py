@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
 import minikernel
 from minikernel.client.escape import plain
+from minikernel.client.interrupts import end
 from minikernel.kernel.signals import heeded_endings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
     from minikernel import MiniKernelClient
 
@@ -45,14 +45,10 @@ def _said(log: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
-    """Inside of it SIGTERM and a terminal that goes away let `with` and `finally` do their work."""
-    before = {number: signal.signal(number, _end) for number in heeded_endings()}
+    """Let `with` and `finally` do their work on SIGTERM and when the terminal goes away."""
+    before = {number: signal.signal(number, end) for number in heeded_endings()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's signature
-    raise SystemExit(128 + number)

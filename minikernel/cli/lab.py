@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from minikernel.auth.registry import ALIASES
 from minikernel.cli.arguments import nearest
 from minikernel.cli.terminal import CLEAR_LINE
 from minikernel.errors import ConfigError
@@ -32,7 +33,7 @@ examples:
   minikernel lab --svg > matrix.svg
 
 It attacks kernels that it starts itself, on 127.0.0.1. The exit code is 1 if
-anything came out otherwise than the table of expectations says.
+anything came out differently from the table of expectations.
 """
 
 
@@ -41,7 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add = parser.add_argument
     add("--attack", action="append", metavar="NAME", help="only this attack; may be repeated")
-    add("--scheme", action="append", metavar="NAME", help="only this scheme; may be repeated")
+    add(
+        "--scheme",
+        action="append",
+        metavar="NAME",
+        help="only this scheme, by its name here or in run --scheme; may be repeated",
+    )
     add("--list", action="store_true", help="the names of schemes and attacks")
     add("--explain", metavar="ATTACK", help="its steps, the frames, and why it works or not")
     add("--channels", action="store_true", help="who can prove what to whom, per channel")
@@ -53,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attack, or tell about attacks; the exit code."""
+    """Attack, or describe attacks; the exit code."""
     if args.list:
         print("schemes:", *(f"  {c.name}" for c in COLUMNS), "attacks:", sep="\n")
         print(*(f"  {title}" for title in BY_TITLE), sep="\n")
@@ -123,6 +129,7 @@ def _attack(name: str) -> type[Attack]:
 
 def _column(name: str) -> Column:
     columns = {c.name: c for c in COLUMNS}
+    columns |= {full: columns[name] for name, full in ALIASES.items()}
     if name not in columns:
         raise ConfigError(f"the lab has no scheme {name!r}{nearest(name, columns)} (lab --list)")
     return columns[name]

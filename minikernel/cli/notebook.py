@@ -2,112 +2,180 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import secrets
+import queue
 import shutil
-import stat
 import sys
+import tempfile
 import time
-import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-import nbformat.reader
-
-from minikernel.cli.exec import contents
+from minikernel.cli.capture import Capture
+from minikernel.cli.document import read, written
 from minikernel.cli.kernels import kernel_of_our_own
-from minikernel.cli.terminal import CLEAR_LINE, has_colours, safe
+from minikernel.cli.target import Target
+from minikernel.cli.terminal import CLEAR_LINE, has_colours, safe, say
 from minikernel.client.escape import shortened
 from minikernel.client.terminal import ask_terminal
-from minikernel.errors import ConfigError
+from minikernel.errors import ConfigError, KernelDied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from nbformat import NotebookNode
 
     from minikernel import MiniKernelClient, Result
+    from minikernel.client.verifier import Msg
 
-VERSION = 4  # of the notebook format
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130  # exit codes
 SKIP, MAY_FAIL = "skip-execution", "raises-exception"  # nbclient's tags
-SHOWN = 150  # characters of what nbformat has to say
-NEW_FILE = 0o666  # less the umask
+ON_ITS_WAY = 0.2  # seconds in which what was printed before an end may still come
 
 
-def run(path: Path, *, output: Path | None, allow_errors: bool) -> int:
+def run(path: Path, *, output: Path | None, allow_errors: bool, timeout: float | None) -> int:
     """Run a notebook and write it back; the exit code.
 
     Args:
         path: of the notebook.
         output: where to write it; None: back.
         allow_errors: whether to go on after a cell that failed.
+        timeout: seconds that a cell may take; None: any.
 
     Raises:
-        ConfigError: a file can't be read or written, or is no notebook of Python's.
+        ConfigError: a file can't be read or written, or is not a Python notebook.
     """
     book = read(path)
-    target = (output or path).resolve()  # a link stays one
-    _check_writable(target)
+    if output is None and not path.is_file():
+        raise ConfigError(f"{str(path)!r} is not a file to write back to: name one with --output")
+    target = Target(output or path)
+    target.check()
     progress = Progress(sum(1 for _ in _cells_to_run(book)))
     with kernel_of_our_own(
         cwd=path.resolve().parent, extra_arguments=["--history", "off"]
     ) as client:
+        execution = Execution(client, progress, book, allow_errors=allow_errors, timeout=timeout)
         try:
-            code = Execution(client, progress, allow_errors=allow_errors).run(book)
+            code = execution.run()
         finally:
             progress.clear()
-            write(book, target)
-    print(f"{progress.summary}, written to {output or path}", file=sys.stderr)
+            execution.finish()
+            _write(written(book), target)
+    say(f"{progress.summary}, written to {target}", sys.stderr)
     return code
 
 
+def _write(content: bytes, target: Target) -> None:
+    """Write the results, somewhere else if need be. Raises ConfigError: not where they belong."""
+    try:
+        target.write(content)
+    except OSError as problem:
+        raise ConfigError(f"{str(target)!r}: {problem.strerror}: {_rescued(content)}") from None
+
+
+def _rescued(content: bytes) -> str:
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="minikernel-", suffix=".ipynb")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        except OSError:
+            Path(name).unlink()
+            raise
+    except OSError:
+        return "the results are lost, the file is as it was"
+    return f"the file is as it was, and the results are in {name!r}"
+
+
 class Execution:
-    """Runs the cells of one notebook, and keeps track of displays that later cells update."""
+    """Runs the cells of one notebook."""
 
-    def __init__(self, client: MiniKernelClient, progress: Progress, *, allow_errors: bool) -> None:
+    def __init__(
+        self,
+        client: MiniKernelClient,
+        progress: Progress,
+        book: NotebookNode,
+        *,
+        allow_errors: bool,
+        timeout: float | None,
+    ) -> None:
         self._client = client
+        client.holds_signals = True
         self._progress = progress
+        self._book = book
         self._allow_errors = allow_errors
-        self._displayed: dict[str, list[dict[str, Any]]] = {}
+        self._timeout = timeout
+        self._capture = Capture(book, client)
+        self._heard: set[object] = {None}  # the requests of the cells so far
 
-    def run(self, book: Any) -> int:  # noqa: ANN401 - nbformat is untyped
+    def run(self) -> int:
         """Run all cells, or up to one that fails; the exit code."""
-        failed = 0
-        for cell in _cells_to_run(book):
+        answer = self._client.request_control("kernel_info_request")
+        self._book.metadata["language_info"] = answer.get("language_info", {})
+        code = 0
+        for index, cell in _cells_to_run(self._book):
             self._progress.next(cell.source)
-            error = self._run(cell).error
+            try:
+                result = self._run(index, cell.source)
+            except (KernelDied, TimeoutError) as problem:
+                return self._complain(f"{self._progress.cell}: {_said(problem, self._timeout)}")
+            if result.missed or not result.complete:
+                code = self._complain(f"{self._progress.cell}: some of its outputs were lost")
+            error = result.error
             if error is None or MAY_FAIL in _tags(cell):
                 continue
-            self._complain(error.traceback)
-            failed = 1
-            if error.ename == "KeyboardInterrupt":
-                return INTERRUPTED
-            if not self._allow_errors:
-                return failed
-        return failed
+            interrupted = error.ename == "KeyboardInterrupt"
+            if interrupted or not self._allow_errors:
+                self._complain("\n".join(error.traceback))
+                return INTERRUPTED if interrupted else FAILED
+        return code
 
-    def _run(self, cell: Any) -> Result:  # noqa: ANN401
-        cell.outputs, cell.execution_count = [], None
-        result = self._client.run(cell.source, on_input=self._ask)
-        cell.outputs, cell.execution_count = result.outputs, result.execution_count
-        for update in result.updates:
-            self._update(update)
-        for display_id, outputs in result.displayed.items():
-            self._displayed.setdefault(display_id, []).extend(outputs)
+    def finish(self) -> None:
+        """Put all that came into the notebook."""
+        self._capture.settle()
+        self._capture.set_widgets_metadata()
+
+    def _run(self, index: int, source: str) -> Result:
+        self._capture.begin(index)
+        before = frozenset(self._heard)
+
+        def take(msg: Msg) -> None:
+            self._heard.add(msg["parent_header"].get("msg_id"))
+            self._capture.take(msg, index)
+
+        try:
+            result = self._client.run(
+                source, timeout=self._timeout, on_output=take, on_input=self._ask
+            )
+        except BaseException:  # whatever ends it: what came before is kept
+            self._take_the_rest(index, before)
+            raise
+        for item in result.payload:
+            if item.get("source") == "page" and isinstance(item.get("data"), dict):
+                self._capture.page(item["data"], index)
         return result
 
-    def _update(self, update: dict[str, Any]) -> None:
-        display_id = update.get("transient", {}).get("display_id")
-        for earlier in self._displayed.get(display_id, ()):
-            earlier.update(data=update.get("data", {}), metadata=update.get("metadata", {}))
+    def _take_the_rest(self, index: int, before: frozenset[object]) -> None:
+        """What has come, or is about to; those of other cells are not this one's."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                msg = self._client.get_iopub_msg(timeout=ON_ITS_WAY)
+                if msg["parent_header"].get("msg_id") not in before:
+                    self._capture.take(msg, index)
 
     def _ask(self, prompt: str, password: bool) -> str:  # noqa: FBT001 - on_input's signature
         self._progress.clear()
-        return ask_terminal(safe(prompt, colours=False), password)
+        return ask_terminal(prompt, password)
 
-    def _complain(self, traceback: list[str]) -> None:
+    def _complain(self, text: str) -> int:
         self._progress.clear()
-        print(safe("\n".join(traceback), colours=has_colours(sys.stderr)), file=sys.stderr)
+        print(safe(text, colours=has_colours(sys.stderr)), file=sys.stderr)
+        return FAILED
+
+
+def _said(problem: Exception, timeout: float | None) -> str:
+    return f"took longer than {timeout:g} s" if isinstance(problem, TimeoutError) else str(problem)
 
 
 class Progress:
@@ -122,12 +190,17 @@ class Progress:
     def next(self, source: str) -> None:
         """The next cell begins."""
         self._done += 1
-        text = f"cell {self._done} of {self._total} ...  {source.strip().splitlines()[0]}"
+        text = f"{self.cell} ...  {source.strip().splitlines()[0]}"
         text = shortened(text, shutil.get_terminal_size().columns - 1)
         if self._in_place:
             print(end=CLEAR_LINE + text, file=sys.stderr, flush=True)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    @property
+    def cell(self) -> str:
+        """Which cell runs."""
+        return f"cell {self._done} of {self._total}"
 
     def clear(self) -> None:
         """Make room for something else."""
@@ -141,72 +214,12 @@ class Progress:
         return f"{self._done} of {self._total} cells run in {took:.1f} s"
 
 
-def _cells_to_run(book: Any) -> Iterator[Any]:  # noqa: ANN401
-    for cell in book.cells:
-        if cell.cell_type == "code" and cell.source.strip() and SKIP not in _tags(cell):
-            yield cell
+def _cells_to_run(book: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    for index, cell in enumerate(book.cells):
+        if cell.get("cell_type") == "code" and cell.source.strip() and SKIP not in _tags(cell):
+            yield index, cell
 
 
-def _tags(cell: Any) -> list[str]:  # noqa: ANN401
+def _tags(cell: NotebookNode) -> list[str]:
     tags = cell.metadata.get("tags", [])
     return list(tags) if isinstance(tags, list) else []
-
-
-def read(path: Path) -> Any:  # noqa: ANN401 - nbformat is untyped
-    """A notebook, in version 4 of the format.
-
-    Raises:
-        ConfigError: the file can't be read, is no notebook, or one of another language.
-    """
-    content = contents(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing cell ids, which are added
-            book = nbformat.convert(nbformat.reader.reads(content.decode()), VERSION)
-            nbformat.validate(book)
-    except (UnicodeDecodeError, nbformat.reader.NotJSONError):
-        raise ConfigError(f"{str(path)!r} is no notebook: not JSON in UTF-8") from None
-    except nbformat.ValidationError as error:
-        said = shortened(str(error).split("\n")[0], SHOWN)
-        raise ConfigError(f"{str(path)!r} is no valid notebook: {said}") from None
-    except Exception:  # noqa: BLE001 - nbformat trips over other JSON in many ways
-        raise ConfigError(f"{str(path)!r} is no notebook, but other JSON") from None
-    spec, info = (book.metadata.get(name, {}) for name in ("kernelspec", "language_info"))
-    language = spec.get("language") or info.get("name") or "python"
-    if str(language).lower() not in {"python", "ipython"}:
-        raise ConfigError(f"{str(path)!r} is written in {language}, this kernel runs Python")
-    return book
-
-
-def _check_writable(target: Path) -> None:
-    """Complain before the cells have run, not after."""
-    if target.is_dir():
-        raise ConfigError(f"{str(target)!r} is a directory")
-    if (
-        not target.parent.is_dir()
-        or not os.access(target.parent, os.W_OK)
-        or (target.exists() and not os.access(target, os.W_OK))
-    ):
-        raise ConfigError(f"{str(target)!r} can't be written")
-
-
-def write(book: Any, target: Path) -> None:  # noqa: ANN401
-    """Write a notebook, whole or not at all; a file that was there keeps its mode.
-
-    Raises:
-        ConfigError: it can't be written.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        text = nbformat.writes(nbformat.from_dict(book)) + "\n"
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, NEW_FILE), "w") as file:
-            file.write(text)
-        if mode is not None:
-            draft.chmod(mode)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise ConfigError(f"{str(target)!r}: {error.strerror}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from minikernel.cli.pages import page
 from minikernel.cli.terminal import has_colours, plain_text, safe, style
 from minikernel.client.escape import shortened
 
@@ -41,7 +42,8 @@ class Printer:
         """Print what the reply brings, and end the last line."""
         for item in result.payload:
             if item.get("source") == "page":
-                self._line(plain_text(item.get("data")))
+                self.end_line()
+                page(safe(plain_text(item.get("data")), colours=False))
         if result.error is not None and not self._told:  # who may not observe hears it only here
             name = f"{result.error.ename}: {result.error.evalue}"
             self._line("\n".join(result.error.traceback) or name)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import codeop
 import contextlib
-import queue
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
 
 import minikernel
+from minikernel.cli.bottom import verdicts
+from minikernel.cli.highlight import Highlighter, language_of
 from minikernel.cli.interrupts import Orders, interrupting
+from minikernel.cli.keys import KEYS
+from minikernel.cli.others import Others
+from minikernel.cli.pages import page
 from minikernel.cli.printer import Printer
+from minikernel.cli.questions import UNANSWERED, Questions
 from minikernel.cli.terminal import safe, style
-from minikernel.client.escape import shortened
+from minikernel.cli.watch import SHUTDOWN, add_end
 from minikernel.client.terminal import END_OF_FILE
 from minikernel.errors import RequestLost
 
@@ -27,12 +35,12 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
     from prompt_toolkit.key_binding import KeyPressEvent
 
-    from minikernel import Ledger, MiniKernelClient, Result
+    from minikernel import MiniKernelClient, Result
 
 REMEMBERED = 1000  # cells of earlier sessions
-PATIENCE = 2.0  # seconds that a question of ours may take: another client's cell may be running
 MENU = 6  # lines kept free for completions
-UNANSWERED = (TimeoutError, queue.Empty, RequestLost)
+REFRESH = 1.0  # seconds
+SOON = 0.5  # seconds in which an idle kernel answers
 
 
 class Console:
@@ -45,20 +53,11 @@ class Console:
     def __init__(self, client: MiniKernelClient) -> None:
         self._client = client
         self._orders = Orders(client)
-        self._info = self._ask("kernel_info")
-        self._theirs: int | None = None  # what the kernel rejected; None: it does not tell
-        self._number = self._first_number()
-        self._session: PromptSession[str] = PromptSession(
-            message=lambda: ANSI(style(f"In [{self._number}]: ", "green")),
-            history=self._history(),
-            completer=KernelCompleter(self._complete),
-            complete_while_typing=False,
-            reserve_space_for_menu=MENU,
-            multiline=True,
-            prompt_continuation=lambda width, _line, _wrapped: "...: ".rjust(width),
-            key_bindings=self._keys(),
-            bottom_toolbar=self._toolbar,
-        )
+        self._questions = Questions(client)
+        self._language = language_of(self._questions.info)
+        self._highlighter = Highlighter(self._language)
+        self._others = Others(client, self._highlighter)
+        self._number: int | str = 1
         self._inner: PromptSession[str] = PromptSession(bottom_toolbar=self._toolbar)
 
     def close(self) -> None:
@@ -68,23 +67,53 @@ class Console:
     def talk(self) -> None:
         """Prompt for cells and run them until the user has enough."""
         self._greet()
+        self._number = self._first_number()
+        session = self._session()
         while True:
-            self._theirs = self._rejected_by_kernel()
+            self._questions.count_rejected()
             try:
-                code = self._session.prompt()
+                code = session.prompt(pre_run=self._follow_others)
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return
-            if code.strip() and self._run(code):
+            if code.strip() == "?":
+                page(
+                    f"{KEYS}\nThe bottom line counts the messages that were rejected and verified."
+                )
+            elif code.strip() and self._run(code):
                 return
 
     def _greet(self) -> None:
-        banner = str(self._info.get("banner", ""))
-        print(safe(banner, colours=False))
-        print(style("every message is verified; Ctrl-D or exit ends", "dim"))
-        if not self._client.verifier.observes:
+        print(safe(str(self._questions.info.get("banner", "")), colours=False))
+        print(style("every message is verified; ? shows the keys, Ctrl-D or exit ends", "dim"))
+        if not self._client.verifier.scheme.observes:
             print(style("this invitation is not for outputs: you see whether a cell failed", "dim"))
+
+    def _session(self) -> PromptSession[str]:
+        return PromptSession(
+            message=lambda: ANSI(style(f"In [{self._next_number()}]: ", "green")),
+            history=self._history(),
+            auto_suggest=AutoSuggestFromHistory(),
+            lexer=self._highlighter.for_prompt(),
+            completer=KernelCompleter(self._complete),
+            complete_while_typing=False,
+            reserve_space_for_menu=MENU,
+            multiline=True,
+            prompt_continuation=lambda width, _line, _wrapped: "...: ".rjust(width),
+            key_bindings=self._keys(),
+            bottom_toolbar=self._toolbar,
+            refresh_interval=REFRESH,
+        )
+
+    def _follow_others(self) -> None:
+        get_app().create_background_task(self._others.follow(self._questions.count_rejected))
+
+    def _next_number(self) -> int | str:
+        """The next cell's number: others may have run some meanwhile."""
+        if isinstance(self._number, int):
+            return max(self._number, self._others.count + 1)
+        return self._others.count + 1 if self._others.count else self._number
 
     def _run(self, code: str) -> bool:
         """Run a cell; whether the user wants to leave."""
@@ -119,38 +148,43 @@ class Console:
 
     # Questions to the kernel
 
-    def _ask(self, request: str, *arguments: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - the client's
-        """The content of a reply; empty if none comes in time."""
-        method = getattr(self._client, request)
-        try:
-            reply = method(*arguments, reply=True, timeout=PATIENCE, **options)
-        except UNANSWERED:
-            return {}
-        content: dict[str, Any] = reply["content"]
-        return content
-
     def _first_number(self) -> int | str:
         if self._client.owns_kernel:
             return 1
         with contextlib.suppress(*UNANSWERED):
-            return (self._client.run("", silent=True, timeout=PATIENCE).execution_count or 0) + 1
+            return self._count(SOON)
+        print(
+            style("waiting for the kernel, which is busy ... (Ctrl-C stops waiting)", "dim"),
+            flush=True,
+        )
+        with contextlib.suppress(*UNANSWERED, KeyboardInterrupt):
+            return self._count(None)
         return "*"
 
+    def _count(self, timeout: float | None) -> int:
+        """The number of the next cell; asked again if somebody's error aborts that."""
+        result = self._client.run("", silent=True, timeout=timeout)
+        while result.status == "aborted":
+            result = self._client.run("", silent=True, timeout=timeout)
+        return (result.execution_count or 0) + 1
+
     def _history(self) -> InMemoryHistory:
-        reply = self._ask("history", hist_access_type="tail", n=REMEMBERED, output=False)
-        past = reply.get("history", [])
+        if self._number == "*":
+            return InMemoryHistory()  # it would be waited for
+        tail = {"hist_access_type": "tail", "n": REMEMBERED, "output": False}
+        past = self._questions.ask("history", **tail).get("history", [])
         return InMemoryHistory([str(entry[-1]) for entry in past if isinstance(entry, list)])
 
     def _complete(self, code: str, cursor: int) -> dict[str, Any]:
-        return self._ask("complete", code, cursor)
+        return self._questions.ask("complete", code, cursor)
 
-    def _rejected_by_kernel(self) -> int | None:
-        """How many messages the kernel has refused; None if it is not one of ours."""
-        if self._info.get("implementation") != "minikernel":
-            return None
-        with contextlib.suppress(*UNANSWERED):
-            return self._client.auth_status(PATIENCE).rejected
-        return self._theirs
+    def _is_complete(self, code: str) -> dict[str, Any]:
+        if self._questions.may("is_complete_request"):
+            return self._questions.ask("is_complete", code)
+        with contextlib.suppress(SyntaxError, ValueError, OverflowError):
+            if self._language.startswith("python") and codeop.compile_command(code) is None:
+                return {"status": "incomplete"}
+        return {}
 
     # The prompt
 
@@ -163,16 +197,23 @@ class Console:
             if buffer.document.text_after_cursor.strip():
                 buffer.newline()
                 return
-            said = self._ask("is_complete", buffer.text) if buffer.text.strip() else {}
+            said = self._is_complete(buffer.text) if buffer.text.strip(" \n?") else {}
             if said.get("status") == "incomplete":
                 buffer.insert_text("\n" + " " * len(str(said.get("indent", ""))))
             else:
                 buffer.validate_and_handle()
 
+        if not self._client.owns_kernel and self._questions.may(SHUTDOWN):
+            add_end(keys, self._questions)
         return keys
 
     def _toolbar(self) -> str:
-        return verdicts(self._client.ledger, self._theirs)
+        return verdicts(
+            self._client.ledger,
+            self._questions.rejected,
+            said=[] if self._client.owns_kernel else self._questions.news(),
+            width=get_app().output.get_size().columns,
+        )
 
 
 class KernelCompleter(Completer):
@@ -190,26 +231,10 @@ class KernelCompleter(Completer):
         document: Document,
         complete_event: CompleteEvent,  # noqa: ARG002 - prompt_toolkit's signature
     ) -> Iterable[Completion]:
-        """What may stand at the cursor."""
+        """Yield what may be at the cursor."""
         cursor = document.cursor_position
         said = self._complete(document.text, cursor)
         start = said.get("cursor_start", cursor)
         for match in said.get("matches", []):
             text = safe(str(match), colours=False, keep="")
             yield Completion(text, start_position=min(0, start - cursor))
-
-
-def verdicts(ledger: Ledger, theirs: int | None) -> str:
-    """One line: what was verified on each channel, and what rejected.
-
-    Args:
-        ledger: of this end.
-        theirs: what the kernel rejected; None: unknown.
-    """
-    rows = [row for row in ledger if row.beats is None]
-    parts = [f"{row.channel} {row.verified}{' ok' if row.verified else ''}" for row in rows]
-    reasons = ", ".join(row.reasons for row in rows if row.rejected)
-    parts.append(f"rejected {ledger.rejected}" + (f": {reasons}" if reasons else ""))
-    if theirs:
-        parts.append(f"by the kernel {theirs}")
-    return " " + shortened(" · ".join(parts), 200)

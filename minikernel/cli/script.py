@@ -1,125 +1,190 @@
-"""A script on a fresh kernel: what goes in and comes out is what `python FILE.py` would do."""
+"""A script: `python FILE.py`, with the display functions, and escaped on a terminal.
+
+Not on a kernel: threads, exit handlers, buffers, signals, descriptors and the exit code are the
+interpreter's own (docs/adr/0012).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
-import re
+import os
+import select
+import signal
+import subprocess
 import sys
 import tokenize
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import minikernel
-from minikernel.cli.exec import contents
-from minikernel.cli.kernels import orderly_end
-from minikernel.cli.terminal import has_colours, plain_text, safe
-from minikernel.client.terminal import ask_terminal
+from minikernel.cli.arguments import contents
+from minikernel.cli.terminal import Sieve
 from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+    from types import FrameType
 
-    from minikernel import Result
-    from minikernel.client.verifier import Msg
+    from typing_extensions import Self
 
-LAYOUT = "\n\t\r\b"  # a progress bar may return to the begin of its line
-DISPLAYS = ("display_data", "update_display_data")
-INTERRUPTED = 130
-# The surroundings that a script expects of `python FILE.py`, where a kernel has others.
-PRELUDE = """\
-import builtins, sys
-builtins.exit = builtins.quit = sys.exit
-sys.argv = {argv!r}
-sys.path[0] = {directory!r}
-sys.stdin.read = lambda size=-1, stdin=sys.stdin: "".join(stdin)
-__file__ = {file!r}
-del builtins, sys
+KILLED = 128  # plus the signal's number: the exit code
+READ = 1 << 20  # bytes; more than a pipe holds
+LOOK = 200  # ms between two looks whether the script has ended, while others keep its pipe open
+TO_ALL = {signal.SIGINT, signal.SIGHUP}  # a terminal sends them to children too
+HANDED_ON = (*TO_ALL, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+# The interpreter's own frame, and what `script.run` finds in sys.argv.
+BOOT = """\
+import sys
+_, runner, terminal, *sys.argv = sys.argv
+sys.modules.pop("linecache", None)  # Python 3.13 has it keep this text
+names = {"__name__": "minikernel.interpreter.script"}
+with open(runner, encoding="utf-8") as source:
+    exec(compile(source.read(), runner, "exec"), names)
+names["run"](sys.argv[0], terminal=bool(terminal))
 """
-# The word asyncio puts a cell into the kernel's loop; asyncio.run, in a script, wants none.
-ASYNCIO = """\
-import asyncio
-def _run(main, *, run=asyncio.run, **options):
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        return run(main, **options)
-    finally:
-        asyncio._set_running_loop(loop)
-asyncio.run = _run
-del asyncio, _run
-"""
+RUNNER = Path(minikernel.__file__).parent / "interpreter" / "script.py"
 
 
-def run(path: Path, arguments: Sequence[str]) -> int:
-    """Run a script; the exit code.
+def run(file: str, arguments: Sequence[str]) -> int:
+    """Run a script; the exit code, 128 and its number after a signal.
+
+    Args:
+        file: its path as it was given: `./x.py` is not `x.py` in sys.argv.
+        arguments: the rest of its sys.argv.
 
     Raises:
-        ConfigError: the file can't be read, or is no text.
-        KernelDied: the kernel ended before the script did.
+        ConfigError: the file can't be read, or is not text.
     """
-    source = _source(path)
-    prelude = PRELUDE.format(
-        argv=[str(path), *arguments],
-        directory=str(path.resolve().parent),
-        file=str(path.absolute()),
-    )
-    if "asyncio" in source:
-        prelude += ASYNCIO
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    with orderly_end(), minikernel.launch(extra_arguments=["--history", "off"]) as client:
-        client.run(prelude, silent=True).raise_for_error()
-        result = client.run(source, on_output=_show, on_input=_ask)
-    return _end(result, path)
+    _check(Path(file))
+    sys.stdout.flush()
+    with Screens() as screens, HandingOn() as signals:
+        pipes = screens.pipe_for(sys.stdout), screens.pipe_for(sys.stderr)
+        child = subprocess.Popen(  # noqa: S603 - ourselves
+            [*_python(), "terminal" if pipes[0] else "", file, *arguments],
+            stdout=pipes[0],
+            stderr=pipes[1],
+            close_fds=False,  # those that a shell has opened for the script
+            start_new_session=True,  # Ctrl-C comes to us, and goes there once
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - no other thread is here
+        )
+        signals.go_to(child)
+        screens.show(child)
+        code = child.wait()
+    return code if code >= 0 else KILLED - code
 
 
-def _source(path: Path) -> str:
-    """The text of a script, in the encoding that it declares (PEP 263)."""
+def _check(path: Path) -> None:
+    """Check that the file is text, in the encoding that it declares (PEP 263)."""
     content = contents(path)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+        content.decode(encoding)
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(path)!r} is no text: {error}") from None
+        raise ConfigError(f"{str(path)!r} is not text: {error}") from None
 
 
-def _show(msg: Msg) -> None:
-    content = msg["content"]
-    if msg["msg_type"] == "stream":
-        stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
-        _write(str(content.get("text", "")), stream)
-    elif msg["msg_type"] in DISPLAYS:
-        _write(plain_text(content.get("data")) + "\n", sys.stdout)
+def _python() -> list[str]:
+    """This interpreter with its options, about to run a script."""
+    options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # noqa: SLF001 - multiprocessing's too
+    return [sys.executable, *options, "-c", BOOT, str(RUNNER)]
 
 
-def _write(text: str, stream: TextIO) -> None:
-    if stream.isatty():
-        text = safe(text, colours=has_colours(stream), keep=LAYOUT)
-    stream.write(text)
-    stream.flush()
+def _die_with_parent() -> Callable[[], object] | None:
+    """What makes a child end if we are killed; None except on Linux."""
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - only there
+
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _ask(prompt: str, password: bool) -> str:  # noqa: FBT001 - on_input's signature
-    return ask_terminal(safe(prompt, colours=False), password)
+class HandingOn:
+    """A context in which signals go to the script; what it makes of them is up to it."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in HANDED_ON:
+            if signal.getsignal(number) not in {signal.SIG_IGN, None}:  # as nohup chose
+                self._before[number] = signal.signal(number, self._hand_on)
+        self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._pause)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def go_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Hand signals to the script; it gets those that have come already."""
+        self._child = child
+        while self._early:
+            self._hand_on(self._early.pop(0), None)
+
+    def _hand_on(self, number: int, _: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        elif number in TO_ALL:
+            self._send_to_all(number)
+        else:
+            self._child.send_signal(number)
+
+    def _pause(self, _: int, __: FrameType | None) -> None:
+        self._send_to_all(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._send_to_all(signal.SIGCONT)  # and so are we
+
+    def _send_to_all(self, number: int) -> None:
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
+                os.killpg(self._child.pid, number)
 
 
-def _end(result: Result, path: Path) -> int:
-    """Say why the script ended, as Python would; the exit code."""
-    if result.error is None:
-        return 0
-    if result.error.ename == "SystemExit":
-        return _exit(result.error.evalue)
-    trace = "\n".join(result.error.traceback)
-    trace = trace.replace(f'"<cell {result.execution_count}>"', f'"{path}"')
-    print(safe(trace, colours=has_colours(sys.stderr)), file=sys.stderr)
-    return INTERRUPTED if result.error.ename == "KeyboardInterrupt" else 1
+class Screens:
+    """Terminals behind pipes: what a script writes there is escaped."""
 
+    def __init__(self) -> None:
+        self._writing: dict[int, int] = {}  # terminal -> the pipe's end for the script
+        self._sieves: dict[int, Sieve] = {}  # our end
 
-def _exit(code: str) -> int:
-    if re.fullmatch(r"-?\d+", code):
-        return int(code) & 0xFF
-    if code in {"", "None"}:
-        return 0
-    print(safe(code, colours=has_colours(sys.stderr)), file=sys.stderr)
-    return 1
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (*self._writing.values(), *self._sieves):
+            os.close(end)
+
+    def pipe_for(self, stream: TextIO) -> int | None:
+        """A pipe for one of our streams, the same for the same terminal; None: it isn't one."""
+        if not stream.isatty():
+            return None
+        terminal = os.fstat(stream.fileno()).st_rdev
+        if terminal not in self._writing:
+            reading, self._writing[terminal] = os.pipe()
+            self._sieves[reading] = Sieve(stream)
+        return self._writing[terminal]
+
+    def show(self, child: subprocess.Popen[bytes]) -> None:
+        """Show what comes, until the script has ended; a child of its own may go on."""
+        poll = select.poll()
+        for end in self._sieves:
+            poll.register(end, select.POLLIN)
+        while self._writing:
+            os.close(self._writing.popitem()[1])
+        ended = False
+        while self._sieves and not ended:
+            ended = child.poll() is not None
+            for end, _ in poll.poll(0 if ended else LOOK):
+                data = os.read(end, READ)
+                self._sieves[end].pour(data)
+                if not data:
+                    poll.unregister(end)
+                    os.close(end)
+                    del self._sieves[end]
+        for sieve in self._sieves.values():
+            sieve.pour(b"")

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
 from collections import deque
 from queue import Empty
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import zmq
-import zmq.asyncio
-from jupyter_client.channels import AsyncZMQSocketChannel, HBChannel, ZMQSocketChannel
+from jupyter_client.channels import HBChannel, ZMQSocketChannel
 
+from minikernel.client.connection import Connection
+from minikernel.client.inbox import Inbox
 from minikernel.errors import RemoteProtocolError
-from minikernel.transport.sockets import receive_nowait
+from minikernel.transport import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from jupyter_client.session import Session
 
-    from minikernel.auth.channel_hmac_membership import ClientChannelHmac
+    from minikernel.auth.scheme import ClientSide
     from minikernel.client.verifier import Msg, Verifier
     from minikernel.transport.curve import ClientKeys
     from minikernel.wire.channels import Channel
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 EVENTS, POLLIN, POLLOUT = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
 SNDMORE, NOBLOCK = int(zmq.SNDMORE), int(zmq.NOBLOCK)
 BACKLOG = 12_000  # messages that the queues of kernel and client hold together
+LINGER = 500  # ms that a closed socket may go on sending
+SENDING = 10.0  # seconds that a message may wait if there is no connection
 SLICE = 1000  # refused messages after which a caller may look at its deadline
 
 
@@ -42,7 +46,7 @@ class Link(NamedTuple):
     verifier: Verifier
     channel: Channel
     tend: Callable[[], float | None]  # sees to the handshake; seconds until it wants to again
-    context: zmq.Context[Any] | None  # where the connections are to be watched
+    context: zmq.Context[Any] | None  # where the connection is to be watched, if it is
 
 
 class Receiver:
@@ -57,29 +61,27 @@ class Receiver:
         self._raw = socket
         self._link = link
         self._send_until: float | None = None
+        self._sending = threading.Lock()  # half a message would garble another thread's
         self.ahead: deque[Msg] = deque()  # looked at, and not yet taken
-        self.monitor = None if link.context is None else _monitor(socket, link.context)
+        self.inbox = Inbox(socket)
+        self.connection = None if link.context is None else Connection(socket, link.context)
 
     def close(self) -> None:
         """End the watch over the connection; the socket is closed by its channel."""
-        if self.monitor is not None and not self._raw.closed:
-            self._raw.disable_monitor()
-            self.monitor.close(linger=0)
-            self.monitor = None
+        self.inbox.close()
+        if self.connection is not None:
+            self.connection.close()
 
     def has_lost_connection(self) -> bool:
         """Whether the connection was lost since this was asked last."""
-        lost = False
-        while self.monitor is not None and receive_nowait(self.monitor) is not None:
-            lost = True
-        return lost
+        return self.connection is not None and self.connection.has_been_lost()
 
     def take(self) -> Msg | None:
         """The next message that has come and verified; None if there is none yet."""
         if self.ahead:
             return self.ahead.popleft()
         for _ in range(SLICE):
-            frames = receive_nowait(self._raw)
+            frames = self.inbox.next()
             if frames is None:
                 return None
             msg = self._link.verifier.open(self._link.channel, frames)
@@ -87,17 +89,30 @@ class Receiver:
                 return msg
         return None
 
-    def discard(self) -> None:
+    def discard(self, others: Callable[[Msg], object] | None = None) -> None:
         """Make room for what comes next: the kernel drops it if both queues are full."""
         for _ in range(BACKLOG):
-            if self.take() is None:
+            if (msg := self.take()) is None:
                 return
+            if others is not None:
+                others(msg)
+
+    def await_binding(self, deadline: float | None) -> None:
+        """Until the kernel knows where we are on this channel. Raises queue.Empty."""
+        while self._link.verifier.connection.is_binding(self._link.channel):
+            self._raw.poll(milliseconds_to(deadline))
+            self.discard()
 
     def has_message(self) -> bool:
         """Whether `take` has something to give; it is not taken."""
         if not self.ahead and (msg := self.take()) is not None:
             self.ahead.append(msg)
         return bool(self.ahead)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something that the socket does not tell of."""
+        return bool(self.ahead) or bool(self.inbox)
 
     def can_send(self) -> bool:
         """Whether `send` would not wait: a peer that encrypts otherwise is gone for good."""
@@ -107,27 +122,36 @@ class Receiver:
         """Sign and send a message of `Session.msg`."""
         self.put(self._link.verifier.seal(self._link.channel, msg))
 
-    def offer(self, frames: list[bytes]) -> None:
-        """Send frames that a handshake will repeat, unless `send` would wait."""
-        if self.can_send():
-            self.put(frames)
+    def offer(self, msg: Msg) -> None:
+        """Send a message whose answer has a deadline, unless `send` would wait."""
+        self.offer_frames(self._link.verifier.seal(self._link.channel, msg))
+
+    def offer_frames(self, frames: list[bytes]) -> None:
+        """Send frames that will be repeated, unless `put` would wait."""
+        with self._sending:
+            if self._begin(frames[0]):
+                self._go_on(frames)
 
     def put(self, frames: list[bytes]) -> None:
         """Send frames as they are; waits where the queue is full.
 
         Raises:
-            TimeoutError: for longer than `sending_until` allows.
+            TimeoutError: for longer than `sending_until` allows, or there is no connection.
         """
-        first, *more = frames
-        while not self._begin(first):
-            try:
-                left = milliseconds_to(self._send_until)
-            except Empty:
-                raise TimeoutError("the kernel takes no requests") from None
-            self._raw.poll(left, POLLOUT)
-        for frame in more[:-1]:
-            self._raw.send(frame, SNDMORE)
-        self._raw.send(more[-1])
+        deadline = self._send_until
+        with self._sending:
+            while not self._begin(frames[0]):
+                if deadline is None and not self._is_connected():
+                    deadline = deadline_in(SENDING)
+                try:
+                    left = milliseconds_to(deadline)
+                except Empty:
+                    raise TimeoutError("the kernel takes no requests") from None
+                self._raw.poll(left, POLLOUT)
+            self._go_on(frames)
+
+    def _is_connected(self) -> bool:
+        return self.connection is not None and self.connection.stands()
 
     def _begin(self, frame: bytes) -> bool:
         """Send the first frame, if there is room; what follows it always finds some."""
@@ -136,6 +160,13 @@ class Receiver:
         except zmq.Again:
             return False
         return True
+
+    def _go_on(self, frames: list[bytes]) -> None:
+        """Send the others; never waits. If the connection goes meanwhile, so does the message."""
+        with contextlib.suppress(zmq.Again):
+            for frame in frames[1:-1]:
+                self._raw.send(frame, SNDMORE | NOBLOCK)
+            self._raw.send(frames[-1], NOBLOCK)
 
     @contextlib.contextmanager
     def sending_until(self, deadline: float | None) -> Iterator[None]:
@@ -155,23 +186,33 @@ class Receiver:
         return turn if left is None else min(left, turn)
 
 
-def _monitor(socket: zmq.Socket[bytes], context: zmq.Context[Any]) -> zmq.Socket[bytes]:
-    """A socket that has something to read when a connection of the other one was lost."""
-    address = f"inproc://minikernel-monitor-{id(socket)}"
-    socket.monitor(address, zmq.Event.DISCONNECTED)
-    monitor: zmq.Socket[bytes] = context.socket(zmq.PAIR, socket_class=zmq.Socket)
-    monitor.connect(address)
-    return monitor
+class Sending(ZMQSocketChannel):
+    """What nobody waits for, of a channel of either kind of client."""
+
+    receiver: Receiver
+
+    def close(self) -> None:
+        """Close the socket once; what was sent still goes out, which jupyter_client would drop."""
+        self.receiver.close()
+        if self.socket is not None:
+            self.socket.close(LINGER)
+            self.socket = None
+
+    stop = close
+
+    def send(self, msg: Msg) -> None:
+        """Sign and send a message of `Session.msg`."""
+        self.receiver.send(msg)
 
 
-class VerifyingChannel(ZMQSocketChannel):
+class VerifyingChannel(Sending):
     """A channel of a blocking client."""
 
     def __init__(self, socket: zmq.Socket[bytes], session: Session, link: Link) -> None:
         super().__init__(socket, session)
         self.receiver = Receiver(socket, link)
 
-    def _recv(self, **kwargs: Any) -> Msg:  # noqa: ANN401, ARG002 - jupyter_client's signature
+    def _recv(self, **_: object) -> Msg:
         return self.get_msg()
 
     def get_msg(self, timeout: float | None = None) -> Msg:
@@ -189,63 +230,15 @@ class VerifyingChannel(ZMQSocketChannel):
         """All verified messages that have come."""
         return list(iter(self.receiver.take, None))
 
-    def close(self) -> None:
-        """Close the socket."""
-        self.receiver.close()
-        super().close()
-
     def msg_ready(self) -> bool:
         """Whether a verified message has come."""
         return self.receiver.has_message()
 
-    def send(self, msg: Msg) -> None:
-        """Sign and send a message of `Session.msg`."""
-        self.receiver.send(msg)
-
-
-class AsyncVerifyingChannel(AsyncZMQSocketChannel):
-    """A channel of an asyncio client."""
-
-    def __init__(self, socket: zmq.asyncio.Socket, session: Session, link: Link) -> None:
-        super().__init__(socket, session)
-        self.receiver = Receiver(zmq.Socket.shadow(socket.underlying), link)
-
-    async def _recv(self, **kwargs: Any) -> Msg:  # type: ignore[override]  # noqa: ANN401, ARG002 - jupyter_client's
-        return await self.get_msg()
-
-    async def get_msg(self, timeout: float | None = None) -> Msg:  # type: ignore[override]  # likewise
-        """The next verified message.
-
-        Raises:
-            queue.Empty: none came within `timeout` seconds.
-        """
-        deadline = deadline_in(timeout)
-        while (msg := self.receiver.take()) is None:
-            await self.socket.poll(self.receiver.patience(deadline))
-        return msg
-
-    async def get_msgs(self) -> list[Msg]:  # type: ignore[override]  # likewise
-        """All verified messages that have come."""
-        return list(iter(self.receiver.take, None))
-
-    def close(self) -> None:
-        """Close the socket."""
-        self.receiver.close()
-        super().close()
-
-    async def msg_ready(self) -> bool:  # type: ignore[override]  # likewise
-        """Whether a verified message has come."""
-        return self.receiver.has_message()
-
-    def send(self, msg: Msg) -> None:
-        """Sign and send a message of `Session.msg`."""
-        self.receiver.send(msg)
-
 
 def monitors(channels: dict[Channel, Any]) -> set[Any]:
-    """The sockets that tell of lost connections, if they are wanted."""
-    watching = (channel.receiver.monitor for channel in channels.values())
-    return {monitor for monitor in watching if monitor is not None}
+    """The sockets that tell of lost connections."""
+    watched = (channel.receiver.connection for channel in channels.values())
+    return {connection.monitor for connection in watched if connection is not None}
 
 
 def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> dict[Channel, Any]:
@@ -253,7 +246,7 @@ def with_messages(channels: dict[Channel, Any], events: Mapping[Any, int]) -> di
     return {
         name: channel
         for name, channel in channels.items()
-        if channel.socket in events or channel.receiver.ahead
+        if channel.socket in events or channel.receiver.has_more
     }
 
 
@@ -291,7 +284,7 @@ class HeartbeatChannel(HBChannel):
     interval = PING_INTERVAL
     rejected = 0
     heard = 0.0  # when the last authenticated pong came; seconds, monotonic
-    scheme: ClientChannelHmac | None = None
+    scheme: ClientSide | None = None
     curve: ClientKeys | None = None
     context: zmq.Context[Any]
     address: str
@@ -317,7 +310,7 @@ class HeartbeatChannel(HBChannel):
                 self.call_handlers(self.time_to_dead)
                 self._create_socket()  # REQ must not send again before it has received
 
-    def _authenticate(self, scheme: ClientChannelHmac) -> None:
+    def _authenticate(self, scheme: ClientSide) -> None:
         self._create_socket(zmq.DEALER)
         self._running = self._beating = True
         while self._running:
@@ -326,8 +319,9 @@ class HeartbeatChannel(HBChannel):
             if ping is not None:
                 self._send_ping(ping)
             self._exit.wait(self.interval if ping is not None else self.time_to_dead / 10)
-            while (frames := receive_nowait(self.socket)) is not None:
-                self._take_pong(scheme, frames[-1])
+            inbox = sockets.Inbox(self.socket)
+            while (frames := inbox.whole()) is not None:
+                self._take_pong(scheme, frames[-1] if frames else b"")
             if ping is not None:
                 self._beating = self.beats > answered
 
@@ -338,9 +332,9 @@ class HeartbeatChannel(HBChannel):
         except zmq.Again:  # libzmq gave the connection up: what came by it could not be decrypted
             self._create_socket(zmq.DEALER)
 
-    def _take_pong(self, scheme: ClientChannelHmac, frame: bytes) -> None:
+    def _take_pong(self, scheme: ClientSide, frame: bytes) -> None:
         try:
-            scheme.pong(frame)
+            scheme.take_pong(frame)
         except RemoteProtocolError:
             self.rejected += 1
         else:

@@ -34,7 +34,7 @@ class Admission:
         """Whether requests may be sent."""
         return self._is_ready()
 
-    def take(self, channel: Channel, msg: Msg, now: float) -> bool:  # noqa: ARG002 - as Exchange.take
+    def take(self, *_: object) -> bool:
         """No message that a handshake leaves over belongs to it."""
         return False
 
@@ -75,11 +75,27 @@ class Exchange:
         self.session = session
         self.deadline = deadline
         self.reply: Msg | None = None
-        self.idle = False
         self.over = False
+        self._states: list[object] = []  # that the kernel published about this request
         self._replies = replies
         self._grace = grace
         self._last = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether the kernel said that the request is done, or refused to begin."""
+        return "idle" in self._states or self._is_denied
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was published about it has come, from one busy to one idle."""
+        states = self._states
+        return (states.count("busy"), states.count("idle")) == (1, 1) or self._is_denied
+
+    @property
+    def _is_denied(self) -> bool:
+        """A request without its right goes without busy and idle."""
+        return self.reply is not None and is_denial(self.reply["content"])
 
     @property
     def granted(self) -> Mapping[str, object]:
@@ -100,6 +116,11 @@ class Exchange:
             raise LocalProtocolError("no reply has come yet")
         return self.reply
 
+    @property
+    def was_aborted(self) -> bool:
+        """Whether the answer says that the kernel did not run this cell."""
+        return bool(self.answer["content"].get("status") == "aborted")
+
     def take(self, channel: Channel, msg: Msg, now: float) -> bool:
         """Whether this message belongs to the exchange."""
         parent = msg["parent_header"]
@@ -108,9 +129,8 @@ class Exchange:
         self._last = now
         if channel is self._replies:
             self.reply = msg
-            self.idle = self.idle or is_denial(msg["content"])  # without busy and idle
         elif channel is Channel.IOPUB and msg["msg_type"] == "status":
-            self.idle = self.idle or msg["content"].get("execution_state") == "idle"
+            self._states.append(msg["content"].get("execution_state"))
         self.over = self.reply is not None and (self.idle or self._grace is None)
         return True
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from minikernel.auth.registry import DEFAULT
 from minikernel.client.asynchronous import AsyncMiniKernelClient
 from minikernel.client.blocking import MiniKernelClient
 from minikernel.client.manager import NAME, AsyncMiniKernelManager, MiniKernelManager
+from minikernel.client.waiting import Tasks, now
 from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
     from types import TracebackType
 
+    from minikernel.client.manager import OfFactory
     from minikernel.client.verifier import TraceEvent
+
+_Client = TypeVar("_Client", MiniKernelClient, AsyncMiniKernelClient)
 
 READY_TIMEOUT = 60.0  # seconds
 RECONNECT = 5  # ms between two attempts to connect to a kernel that is about to start
@@ -59,21 +63,10 @@ def launch(
     manager = MiniKernelManager(
         kernel_name=kernel_name, scheme=scheme, transport=transport, **_policy(encryption)
     )
-    manager.check_kernel_spec()
-    try:
-        manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
-        client: MiniKernelClient = _owning(manager)
-    except BaseException:  # Ctrl-C too must leave neither a kernel nor a file with its key
-        with contextlib.suppress(KeyError):  # jupyter_client: no ports yet, if there is no file
-            manager.shutdown_kernel(now=True)
-        raise
-    try:
-        client.trace = trace
-        client.start_channels()
-        client.wait_for_ready(timeout)
-    except BaseException:
-        client.close()
-        raise
+    options = _start_options(env, cwd, extra_arguments)
+    client: MiniKernelClient = now(
+        _launched(manager, {**options, "stderr": stderr}, trace, timeout)
+    )
     return client
 
 
@@ -96,11 +89,11 @@ def launch_async(
         manager = AsyncMiniKernelManager(
             kernel_name=kernel_name, scheme=scheme, transport=transport, **_policy(encryption)
         )
-        manager.check_kernel_spec()
-        await manager.start_kernel(**_start_options(env, cwd, extra_arguments), stderr=stderr)
-        client: AsyncMiniKernelClient = _owning(manager)
-        client.trace = trace
-        return await _ready(client, timeout)
+        options = _start_options(env, cwd, extra_arguments)
+        client: AsyncMiniKernelClient = await _launched(
+            manager, {**options, "stderr": stderr}, trace, timeout
+        )
+        return client
 
     return Opening(start)
 
@@ -126,18 +119,9 @@ def connect(
             encryption refused.
         KernelDied: no authentic answer came in time.
     """
-    client = MiniKernelClient(
-        connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
-    )
-    client.load_connection_file()
-    _come_back_soon(client)
-    try:
-        client.start_channels()
-        client.wait_for_ready(timeout)
-    except BaseException:
-        client.close()
-        raise
-    return client
+    path = os.fspath(connection_file)
+    client = MiniKernelClient(connection_file=path, scheme=scheme, encryption=encryption)
+    return now(_connected(client, timeout))
 
 
 def connect_async(
@@ -150,12 +134,9 @@ def connect_async(
     """Like `connect`, for asyncio: enter what is returned, or await it and close the client."""
 
     async def start() -> AsyncMiniKernelClient:
-        client = AsyncMiniKernelClient(
-            connection_file=os.fspath(connection_file), scheme=scheme, encryption=encryption
-        )
-        client.load_connection_file()
-        _come_back_soon(client)
-        return await _ready(client, timeout)
+        path = os.fspath(connection_file)
+        client = AsyncMiniKernelClient(connection_file=path, scheme=scheme, encryption=encryption)
+        return await _connected(client, timeout)
 
     return Opening(start)
 
@@ -184,20 +165,42 @@ class Opening:
             await self._client.close()
 
 
-def _come_back_soon(client: MiniKernelClient | AsyncMiniKernelClient) -> None:
-    """Connect soon after a restart; for all sockets that the client will make."""
-    client.context.reconnect_ivl = RECONNECT
+async def _launched(
+    manager: MiniKernelManager,
+    options: dict[str, Any],
+    trace: Callable[[TraceEvent], object] | None,
+    timeout: float,
+) -> OfFactory:
+    manager.check_kernel_spec()
+    try:
+        await Tasks.settled(manager.start_kernel(**options))
+        client: OfFactory = manager.client()
+        client.owns_kernel = True
+        client.context.reconnect_ivl = RECONNECT  # for all sockets that it will make
+        client.trace = trace
+    except BaseException:  # Ctrl-C too must leave neither a kernel nor a file with its key
+        with contextlib.suppress(KeyError):  # jupyter_client: no ports yet, if there is no file
+            await Tasks.settled(manager.shutdown_kernel(now=True))
+        raise
+    await _be_ready(client, timeout)
+    return client
+
+
+async def _connected(client: _Client, timeout: float) -> _Client:
+    client.load_connection_file()
+    client.context.reconnect_ivl = RECONNECT  # soon after a restart, likewise
     client.context.reconnect_ivl_max = RECONNECT_MAX
+    await _be_ready(client, timeout)
+    return client
 
 
-async def _ready(client: AsyncMiniKernelClient, timeout: float) -> AsyncMiniKernelClient:
+async def _be_ready(client: OfFactory, timeout: float) -> None:
     try:
         client.start_channels()
-        await client.wait_for_ready(timeout)
+        await Tasks.settled(client.wait_for_ready(timeout))
     except BaseException:
-        await client.close()
+        await Tasks.settled(client.close())
         raise
-    return client
 
 
 def _policy(encryption: str | None) -> dict[str, str]:
@@ -220,10 +223,3 @@ def _start_options(
         "cwd": cwd,
         "extra_arguments": list(extra_arguments),
     }
-
-
-def _owning(manager: MiniKernelManager) -> Any:  # noqa: ANN401 - blocking or asyncio, as the manager
-    client = manager.client()
-    client.owns_kernel = True
-    client.context.reconnect_ivl = RECONNECT  # for all sockets that it will make
-    return client

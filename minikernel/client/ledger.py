@@ -22,6 +22,7 @@ COLUMNS = ("channel", "sent", "verified", "rejected", "reasons")
 TABLE = "{:<9} {:>9} {:>9} {:>9}  {}"
 REASONS_AT = len(TABLE.format("", "", "", "", ""))
 HEARTBEAT = "heartbeat"
+OURS, THEIRS = "what this client has counted", "what the kernel has counted"
 NAMES = {Channel.HEARTBEAT.value: HEARTBEAT}
 
 
@@ -54,7 +55,7 @@ class Row:
     def reasons(self) -> str:
         """The reasons with their numbers, the most frequent first, escaped; what is missing."""
         if self.beats is not None:
-            return f"{self.beats} beats"
+            return f"answered {self.beats} times" if self.beats else "not answered yet"
         ranked = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
         said = [f"{shortened(reason, REASON_LENGTH)} {n}" for reason, n in ranked]
         return ", ".join([*said, f"missing {self.gaps}"] if self.gaps else said)
@@ -76,6 +77,7 @@ class Ledger:
     """
 
     rows: tuple[Row, ...]
+    whose: str = field(default="", compare=False)  # a line above the table
 
     @classmethod
     def from_tallies(
@@ -92,14 +94,15 @@ class Ledger:
             )
             for channel, tally in tallies.items()
         ]
-        return cls((*rows, Row(channel=HEARTBEAT, beats=beats)))
+        return cls((*rows, Row(channel=HEARTBEAT, beats=beats)), OURS)
 
     @classmethod
     def from_status(cls, content: Mapping[str, Any]) -> Ledger:
         """The ledger in the content of an `auth_status_reply`; what is malformed counts as 0."""
         channels = content.get("channels")
         items = channels.items() if isinstance(channels, dict) else ()
-        return cls(tuple(_row(str(name), said) for name, said in items if isinstance(said, dict)))
+        rows = (_row(str(name), said) for name, said in items if isinstance(said, dict))
+        return cls(tuple(rows), THEIRS)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -140,7 +143,8 @@ class Ledger:
         }
 
     def __str__(self) -> str:
-        return "\n".join(line for cells in (COLUMNS, *self._cells()) for line in _lines(cells))
+        table = (line for cells in (COLUMNS, *self._cells()) for line in _lines(cells))
+        return "\n".join([self.whose, *table] if self.whose else table)
 
     def _cells(self) -> Iterator[tuple[str, str, str, str, str]]:
         return (row.cells for row in self.rows)
@@ -151,7 +155,8 @@ class Ledger:
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
             for cells in self._cells()
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        whose = f"<caption>{html.escape(self.whose)}</caption>" if self.whose else ""
+        return f"<table>{whose}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(name: str, said: Mapping[str, Any]) -> Row:

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minikernel.client.escape import shortened
 from minikernel.wire.frames import DELIMITER
-from minikernel.wire.message import loads_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from minikernel.client.verifier import TraceEvent
 
 GOOD, BAD, WARN, PLAIN = "#2e9d4f", "#e04848", "#d99000", "#888888"
 WIDTH = 760  # pixels
@@ -137,6 +134,8 @@ def frames(message: Sequence[bytes], *, covers: str | None = None) -> Picture:
         covers: "json": the four JSON frames; "all": buffers too; "none"; None: as the signature
             frame suggests.
     """
+    if DELIMITER not in message:  # nobody's message, as a trace shows it
+        return _rows([(f"frame {n}", _shown(frame), PLAIN) for n, frame in enumerate(message, 1)])
     at = list(message).index(DELIMITER)
     auth = bytes(message[at + 1]) if len(message) > at + 1 else b""
     if covers is None:
@@ -227,34 +226,6 @@ def timeline(spans: Sequence[Span], unit: str) -> Picture:
     body.append(_text(124, bottom + 20, f"{first:.3g} {unit}"))
     body.append(_text(WIDTH - 136, bottom + 20, f"{last:.3g} {unit}", "end"))
     return Picture(bottom + 28, body, f"{len(spans)} events in {last - first:.3g} {unit}")
-
-
-class Trace(list["TraceEvent"]):
-    """Messages in the order in which they came; notebooks show a sequence diagram.
-
-    `client.trace = trace.append` fills it.
-    """
-
-    def __repr__(self) -> str:
-        return f"Trace({len(self)} messages)"
-
-    def _repr_html_(self) -> str:
-        return str(sequence([_step(event) for event in self], ("client", "kernel")))
-
-
-def _step(event: TraceEvent) -> Step:
-    route = ("client", "kernel") if event.direction == "sent" else ("kernel", "client")
-    label = f"{event.channel}: {event.msg_type or 'unknown'}"
-    if event.verdict == "ok":
-        return Step(*route, label, note=_state(event))
-    return Step(*route, label, BAD, f"refused, {event.verdict}")
-
-
-def _state(event: TraceEvent) -> str:
-    """What a status says: busy or idle."""
-    if event.msg_type != "status":
-        return ""
-    return str(loads_dict(event.frames[-1]).get("execution_state", ""))
 
 
 def _text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from minikernel.client.escape import plain, shortened
 from minikernel.client.render import as_html
@@ -129,7 +129,7 @@ class Result:
     def _repr_mimebundle_(
         self,
         include: object = None,  # noqa: ARG002 - IPython's signature
-        exclude: object = None,  # noqa: ARG002
+        exclude: object = None,  # noqa: ARG002 - likewise
     ) -> dict[str, Any]:
         """The bundle of the only output if there is just one, else all of them as HTML."""
         if len(self.outputs) == 1 and "data" in self.outputs[0]:
@@ -159,7 +159,7 @@ class Collector:
         """Take a message of iopub that belongs to the request."""
         if msg["content"].get("execution_state") == "busy":
             self._missed_before = self._missed()  # this first message shows what came before it
-        take = _TAKES.get(msg["msg_type"])
+        take = self._takes.get(msg["msg_type"])
         if take is not None:
             take(self, msg["content"])
 
@@ -226,15 +226,14 @@ class Collector:
         self._outputs.clear()
         self._displays.clear()
 
-
-_TAKES = {
-    "stream": Collector._stream,  # noqa: SLF001 - its own methods
-    "display_data": Collector._display,  # noqa: SLF001
-    "execute_result": Collector._value,  # noqa: SLF001
-    "update_display_data": Collector._update,  # noqa: SLF001
-    "error": Collector._error,  # noqa: SLF001
-    "clear_output": Collector._clear_output,  # noqa: SLF001
-}
+    _takes: ClassVar = {
+        "stream": _stream,
+        "display_data": _display,
+        "execute_result": _value,
+        "update_display_data": _update,
+        "error": _error,
+        "clear_output": _clear_output,
+    }
 
 
 def _joined(output: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,23 @@ An engine runs code. It knows no message and no socket: whatever it has to show 
 
 from __future__ import annotations
 
+import contextvars
 import types
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 MimeBundle = dict[str, Any]  # mimetype -> data: str, or JSON for the JSON types; images base64
+Value: TypeAlias = Any  # somebody else's: what it has and does is not known here
+Option: TypeAlias = Any  # an argument for whatever it is handed on to
+
+# What outputs and questions belong to. The kernel sets it, and asyncio and the kernel see to tasks
+# and threads; an engine that runs code in a context of its own sets it there.
+REQUEST: contextvars.ContextVar[Any] = contextvars.ContextVar("request")
 
 
 @types.coroutine
@@ -26,7 +34,7 @@ def enter_loop() -> Generator[None, None, None]:
     Going on takes ``loop.create_task(coroutine)``: ``await`` refuses a suspended coroutine.
 
     Raises:
-        OSError, ImportError: there can be no loop now, for want of descriptors say.
+        OSError, ImportError: there can be no loop now, for lack of descriptors, say.
     """
     yield
 
@@ -41,8 +49,12 @@ class Frontend(Protocol):
         *,
         display_id: str | None = None,
         update: bool = False,
+        transient: MimeBundle | None = None,
     ) -> None:
-        """Show a mime bundle, or replace what stands under `display_id`."""
+        """Show a mime bundle, or replace what is shown under `display_id`.
+
+        `transient` is for clients only; it does not get into notebooks.
+        """
 
     def result(self, count: int, data: MimeBundle, metadata: MimeBundle) -> None:
         """Show the value of the cell's last expression."""
@@ -69,12 +81,11 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Without a traceback, which would take an import, or the user's code to go on."""
+        """Describe without a traceback, which would take an import, or the user's code to go on."""
         name = type(error).__name__
-        try:
+        text = "an exception without a text"
+        with suppress(Exception):  # the user's __str__
             text = str(error)
-        except Exception:  # noqa: BLE001 - the user's __str__
-            text = "an exception without a text"
         return cls(ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
     @property

@@ -1,4 +1,4 @@
-"""From the source of a cell to code objects, and from their filename back to the source."""
+"""The code objects of a cell's source, and the source that their filename names."""
 
 from __future__ import annotations
 import __future__
@@ -34,7 +34,7 @@ def compile_cell(source: str, filename: str, flags: int) -> Cell:
     """Compile a cell, with the __future__ flags of the cells before it.
 
     Raises:
-        SyntaxError: the source is no Python. ValueError, OverflowError, MemoryError and
+        SyntaxError: the source is not Python. ValueError, OverflowError, MemoryError and
             RecursionError are the compiler's other ways to say so.
     """
     tree = compile(source, filename, "exec", flags | _PARSE, dont_inherit=True)
@@ -52,6 +52,21 @@ def compile_cell(source: str, filename: str, flags: int) -> Cell:
         expression = ast.Expression(value)
         last = compile(expression, filename, "eval", flags | AWAIT, dont_inherit=True)
     return Cell(body, last, flags, is_coroutine(body) or is_coroutine(last))
+
+
+def dedented(source: str) -> str:
+    """The source without the indent of its first line, as IPython runs pasted code."""
+    lines = source.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return "\n".join(line.removeprefix(indent) for line in lines)
+
+
+def with_line(error: Exception, source: str) -> Exception:
+    """Give an error of the compiler, which has only seen a tree, the text of its line."""
+    if isinstance(error, SyntaxError) and error.text is None and error.lineno:
+        error.text = "".join(source.split("\n")[error.lineno - 1 : error.lineno]) or None
+    return error
 
 
 def is_coroutine(code: CodeType | None) -> bool:
@@ -80,9 +95,15 @@ def remember_source(filename: str, source: str) -> None:
     An entry without a modification time is one that linecache.checkcache keeps.
     """
     lines = [line + "\n" for line in source.split("\n")]
-    linecache.cache[filename] = (len(source), None, lines, filename)
+    try:  # noqa: SIM105 - for each cell: a context manager takes longer
+        linecache.cache[filename] = (len(source), None, lines, filename)
+    except (TypeError, AttributeError):  # a cell has put something else there
+        pass
 
 
 def forget_source(filename: str) -> None:
     """Drop the source of a cell that no living code can ask for."""
-    linecache.cache.pop(filename, None)
+    try:  # noqa: SIM105 - as above
+        linecache.cache.pop(filename, None)
+    except (TypeError, AttributeError):
+        pass

@@ -1,4 +1,4 @@
-"""Whether a cell can run as it stands, or how it goes on."""
+"""Whether a cell can run as it is, or how it goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import Literal
 
-from minikernel.interpreter.cells import AWAIT
+from minikernel.interpreter.cells import AWAIT, dedented
 
 Verdict = tuple[Literal["complete", "incomplete", "invalid"], str]
 
@@ -28,17 +28,35 @@ def is_complete(code: str, flags: int) -> Verdict:
     Returns:
         The verdict, and the indent of the next line if it is "incomplete".
     """
+    code, margin = dedented(code), code
+    margin = margin[: len(margin) - len(margin.lstrip(" \t"))]
     lines = code.split("\n")
     if not code.strip() or (len(lines) == 1 and _EXTRA.match(code)):
         return "complete", ""
     try:
-        compiled = _compile(code, flags)
-    except _REFUSALS:
-        return "invalid", ""
+        continued = code.rstrip("\n").endswith("\\")  # nothing has come after it yet
+        compiled = not continued and _compile(code, flags)
+    except _REFUSALS as refusal:
+        if not _is_open_string(refusal, lines, flags):
+            return "invalid", ""
+        compiled = False
     block = _last_line(lines)[:1].isspace() and lines[-1].strip() != ""
     if compiled and not (block and _is_block(code, flags)):
         return "complete", ""
-    return "incomplete", _next_indent(lines)
+    return "incomplete", margin + _next_indent(lines)
+
+
+def _is_open_string(refusal: BaseException, lines: list[str], flags: int) -> bool:
+    """Whether a string has begun within brackets, and the brackets are open: `f('`."""
+    if not isinstance(refusal, SyntaxError) or "unterminated" not in str(refusal.msg):
+        return False
+    line, column = (refusal.lineno or 1) - 1, (refusal.offset or 1) - 1
+    if any(bracket in lines[line][column:] for bracket in ")]}"):
+        return False
+    try:
+        return not _compile("\n".join([*lines[:line], lines[line][:column]]), flags)
+    except _REFUSALS:
+        return False
 
 
 def _compile(code: str, flags: int) -> bool:

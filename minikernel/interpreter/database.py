@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     Lines = list[tuple[int, str]]  # numbers of cells, and their sources or outputs
 
-TROUBLE = (sqlite3.Error, OSError, UnicodeError)  # what a file that can't be used raises
 CACHE = 256  # KiB of pages that sqlite keeps in memory; its default is 2,000
 MOST_PAGES = 8192  # of 4 KiB, that a database in memory has
 
@@ -44,6 +43,8 @@ class Database:
         session: to go on with if the file still has it; None for a new one.
         patience: seconds to wait for another process that writes.
     """
+
+    TROUBLE = (sqlite3.Error, OSError, UnicodeError)  # what a file that can't be used raises
 
     def __init__(
         self, path: pathlib.Path | None, session: Session | None = None, *, patience: float = 0.0
@@ -120,7 +121,7 @@ class Database:
     def end(self) -> None:
         """Note that the session has ended, and close."""
         count = "(SELECT count(*) FROM history WHERE session = ?)"
-        update = f"UPDATE sessions SET end = ?, num_cmds = {count} WHERE session = ?"  # noqa: S608 - likewise
+        update = f"UPDATE sessions SET end = ?, num_cmds = {count} WHERE session = ?"  # noqa: S608 - as above
         number, now = self.session.number, time.strftime("%Y-%m-%d %H:%M:%S")
         try:
             with self._connection:
@@ -132,11 +133,11 @@ class Database:
         """Close the file."""
         self._connection.close()
 
-
-def is_passing(error: BaseException) -> bool:
-    """Whether it may work in a moment: another process holds the file's lock."""
-    text = str(error) if isinstance(error, sqlite3.OperationalError) else ""
-    return "locked" in text or "busy" in text
+    @staticmethod
+    def is_passing(error: BaseException) -> bool:
+        """Whether it may work in a moment: another process holds the file's lock."""
+        text = str(error) if isinstance(error, sqlite3.OperationalError) else ""
+        return "locked" in text or "busy" in text
 
 
 def _storable(rows: Lines) -> Lines:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import pdb  # noqa: T100 - a debugger is what this is
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType
 
-_ENGINE = ("minikernel.interpreter.*", "minikernel.kernel.*", "asyncio.*", "contextvars")
+    from minikernel.interpreter.base import Option, Value
+
+_ENGINE = (
+    *("minikernel.interpreter.*", "minikernel.kernel.*"),
+    *("asyncio.*", "selectors", "contextvars"),
+)
 
 
 class Debugger(pdb.Pdb):
     """A Pdb that reads from `input()` and does not stop outside the user's code."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - pdb's
+    def __init__(self, **options: Option) -> None:
         options.setdefault("nosigint", True)  # else `continue` takes SIGINT from the kernel
         super().__init__(skip=_ENGINE, **options)
 
@@ -29,7 +34,7 @@ def set_trace(*, header: str | None = None, **_: object) -> None:
     debugger.set_trace(_users_frame())
 
 
-def breakpoint_hook(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - PEP 553
+def breakpoint_hook(*args: object, **options: object) -> Value:
     """Do what `breakpoint()` does, with this debugger if the user names no other."""
     if os.environ.get("PYTHONBREAKPOINT"):
         return sys.__breakpointhook__(*args, **options)  # noqa: T100 - the user's call
@@ -43,10 +48,3 @@ def _users_frame() -> FrameType:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("minikernel.interpreter"):
         frame = frame.f_back
     return frame
-
-
-def stop_tracing() -> None:
-    """End a trace that was still stepping when its cell ended."""
-    owner = getattr(sys.gettrace(), "__self__", None)
-    if isinstance(owner, pdb.Pdb):
-        sys.settrace(None)

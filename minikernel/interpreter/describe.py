@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import linecache
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minikernel.interpreter.formatting import PLAIN
-from minikernel.interpreter.introspect import called_at, find, jedi_docstring, name_at
+from minikernel.interpreter.introspect import asked_at, find, jedi_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from minikernel.interpreter.base import MimeBundle
-    from minikernel.interpreter.introspect import Namespace
+    from minikernel.interpreter.base import MimeBundle, Value
+    from minikernel.interpreter.evaluation import Namespace
 
 _RED, _OFF = "\x1b[31m", "\x1b[39m"
 _LONGEST = 400  # characters of a value's repr
 
 
 def describe_at(code: str, cursor: int, detail: int, namespace: Namespace) -> MimeBundle | None:
-    """Describe what stands at `cursor`, or else the function that is being called there.
+    """Describe what is at `cursor`, or else the function that is being called there.
 
     Args:
         code: Any text.
@@ -31,15 +32,16 @@ def describe_at(code: str, cursor: int, detail: int, namespace: Namespace) -> Mi
         namespace: Where names are looked up.
     """
     cursor = max(0, min(cursor, len(code)))
-    for name in (name_at(code, cursor), called_at(code, cursor)):
+    for name, end in asked_at(code, cursor):
         if name and (page := describe(name, detail, namespace)):
             return page
-    text = jedi_docstring(code, cursor, namespace) if name_at(code, cursor) else ""
-    return {PLAIN: text} if text else None
+        if name and (text := jedi_docstring(code, end, namespace)):
+            return {PLAIN: text}
+    return None
 
 
 def describe(name: str, detail: int, namespace: Namespace) -> MimeBundle | None:
-    """Describe the object that a dotted name stands for; None if there is none."""
+    """Describe the object that a dotted name refers to; None if there is none."""
     try:
         value = find(name, namespace)
     except LookupError:
@@ -48,7 +50,7 @@ def describe(name: str, detail: int, namespace: Namespace) -> MimeBundle | None:
     return {PLAIN: "\n".join(f"{_RED}{head}:{_OFF}{text}" for head, text in parts)}
 
 
-def _parts(name: str, value: Any, detail: int) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+def _parts(name: str, value: object, detail: int) -> Iterator[tuple[str, str]]:
     is_code = callable(value) or inspect.ismodule(value)
     if callable(value) and (signature := _signature(value)):
         head = "Init signature" if isinstance(value, type) else "Signature"
@@ -69,7 +71,7 @@ def _parts(name: str, value: Any, detail: int) -> Iterator[tuple[str, str]]:  # 
     yield "Type", f" {type(value).__name__}"
 
 
-def source_of(value: Any) -> str:  # noqa: ANN401 - any object
+def source_of(value: Value) -> str:
     """Return the source of a function, class or module; "" if it has none in Python."""
     try:
         return inspect.getsource(inspect.unwrap(value) if callable(value) else value)
@@ -94,18 +96,16 @@ def _class_source(kind: type) -> str:
     return ""
 
 
-def _signature(value: Any) -> str:  # noqa: ANN401
-    try:
+def _signature(value: Value) -> str:
+    with contextlib.suppress(Exception):  # no signature, or a default whose __repr__ fails
         return str(inspect.signature(value))
-    except Exception:  # noqa: BLE001 - no signature, or a default whose __repr__ fails
-        return ""
+    return ""
 
 
-def _docstring(value: Any) -> str:  # noqa: ANN401
-    try:
+def _docstring(value: object) -> str:
+    text: object = None
+    with contextlib.suppress(Exception):  # the object's own __doc__
         text = inspect.getdoc(value)
-    except Exception:  # noqa: BLE001 - the object's own __doc__
-        text = None
     if not isinstance(text, str):
         return " <no docstring>"
     return f"\n{text}" if "\n" in text else f" {text}"
@@ -118,14 +118,13 @@ def _init_docstring(kind: type) -> str:
     return _docstring(init)
 
 
-def _filename(value: Any) -> str:  # noqa: ANN401
-    try:
+def _filename(value: Value) -> str:
+    with contextlib.suppress(Exception):  # built in, or no file
         return inspect.getfile(inspect.unwrap(value) if callable(value) else value)
-    except Exception:  # noqa: BLE001 - built in, or no file
-        return ""
+    return ""
 
 
-def _short_repr(value: Any) -> str:  # noqa: ANN401
+def _short_repr(value: object) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - the object's own __repr__

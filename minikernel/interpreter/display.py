@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from minikernel.interpreter.bundles import sendable, sendable_metadata
 from minikernel.interpreter.formatting import Formatter, shows_itself
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from minikernel.interpreter.base import Frontend, MimeBundle
+    from minikernel.interpreter.base import Frontend, MimeBundle, Option, Value
 
 
 class DisplayHandle:
-    """What `display(..., display_id=...)` returns: shows anew under the same id."""
+    """What `display(..., display_id=...)` returns: shows again under the same id."""
 
     def __init__(self, displayer: Displayer, display_id: str) -> None:
         self.display_id = display_id
@@ -23,12 +25,12 @@ class DisplayHandle:
     def __repr__(self) -> str:
         return f"<DisplayHandle display_id={self.display_id}>"
 
-    def display(self, obj: Any, **options: Any) -> None:  # noqa: ANN401 - anything can be shown
+    def display(self, obj: object, **options: Option) -> None:
         """Show `obj` once more under this id."""
         self._displayer.display(obj, display_id=self.display_id, **options)
 
-    def update(self, obj: Any, **options: Any) -> None:  # noqa: ANN401
-        """Replace what stands under this id by `obj`."""
+    def update(self, obj: object, **options: Option) -> None:
+        """Replace what is shown under this id by `obj`."""
         self._displayer.update_display(obj, display_id=self.display_id, **options)
 
 
@@ -41,7 +43,7 @@ class Displayer:
 
     def display(
         self,
-        *objs: Any,  # noqa: ANN401
+        *objs: Value,
         include: Collection[str] | None = None,
         exclude: Collection[str] | None = None,
         metadata: MimeBundle | None = None,
@@ -49,7 +51,8 @@ class Displayer:
         display_id: str | bool | None = None,
         raw: bool = False,
         clear: bool = False,
-        **_: Any,  # noqa: ANN401 - IPython hands unknown options to its publisher, we drop them
+        update: bool = False,
+        **_: object,
     ) -> DisplayHandle | None:
         """Show objects in the richest form that the frontend knows.
 
@@ -58,32 +61,34 @@ class Displayer:
             include: Mimetypes to show only.
             exclude: Mimetypes not to show.
             metadata: Metadata per mimetype, on top of the objects' own.
-            transient: Only its `display_id` matters.
+            transient: For clients only, not for notebooks; its `display_id` counts as the other.
             display_id: An id for later updates; True makes one.
             raw: Whether the objects are mime bundles.
             clear: Whether the output is cleared first.
+            update: Whether to replace what is shown under the id.
+
+        Returns:
+            A handle if there is an id; without objects one whose place is still empty.
         """
-        display_id = display_id or (transient or {}).get("display_id")
-        name = os.urandom(16).hex() if display_id is True else display_id or None
+        transient = dict(transient or {})
+        display_id = display_id or transient.pop("display_id", None)
+        name = os.urandom(16).hex() if display_id is True else str(display_id or "") or None
+        if update and name is None:
+            raise TypeError("display_id required for update_display")
+        if name and not objs:
+            objs, raw = ({},), True  # a place that is filled later
         if clear:
             self.clear_output(wait=True)
         for obj in objs:
-            self._show(obj, include, exclude, metadata, raw=raw, display_id=name, update=False)
+            data, about = (obj, {}) if raw else self._forms(obj, include, exclude)
+            if data or raw:
+                about = _merged(about, metadata or {})
+                self._publish(data, about, obj, name, transient, update=update)
         return DisplayHandle(self, name) if name else None
 
-    def update_display(
-        self,
-        obj: Any,  # noqa: ANN401
-        *,
-        display_id: str,
-        include: Collection[str] | None = None,
-        exclude: Collection[str] | None = None,
-        metadata: MimeBundle | None = None,
-        raw: bool = False,
-        **_: Any,  # noqa: ANN401
-    ) -> None:
-        """Replace what stands under `display_id` by `obj`."""
-        self._show(obj, include, exclude, metadata, raw=raw, display_id=display_id, update=True)
+    def update_display(self, obj: object, *, display_id: str, **options: Option) -> None:
+        """Replace what is shown under `display_id` by `obj`."""
+        self.display(obj, display_id=display_id, **{**options, "update": True})
 
     def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's signature
         """Clear the cell's output, with `wait` only when the next output comes."""
@@ -96,29 +101,44 @@ class Displayer:
         *,
         transient: MimeBundle | None = None,
         update: bool = False,
-        **_: Any,  # noqa: ANN401
+        **_: object,
     ) -> None:
-        """Show a mime bundle, as IPython's function of that name."""
-        name = (transient or {}).get("display_id")
-        self._frontend.display(dict(data), dict(metadata or {}), display_id=name, update=update)
+        """Show a mime bundle, like IPython's function of that name."""
+        transient = dict(transient or {})
+        name = transient.pop("display_id", None)
+        self._publish(data, metadata, data, name, transient, update=update)
 
-    def _show(
+    def _forms(
         self,
-        obj: Any,  # noqa: ANN401
+        obj: object,
         include: Collection[str] | None,
         exclude: Collection[str] | None,
+    ) -> tuple[MimeBundle, MimeBundle]:
+        return ({}, {}) if shows_itself(obj) else self.formatter.format(obj, include, exclude)
+
+    def _publish(
+        self,
+        data: MimeBundle,
         metadata: MimeBundle | None,
-        *,
-        raw: bool,
+        of: object,
         display_id: str | None,
+        transient: MimeBundle,
+        *,
         update: bool,
     ) -> None:
-        if raw:
-            data, about = dict(obj), {}  # type: MimeBundle, MimeBundle
-        elif shows_itself(obj):
-            return
-        else:
-            data, about = self.formatter.format(obj, include, exclude)
-        if data:
-            about = {**about, **(metadata or {})}
-            self._frontend.display(data, about, display_id=display_id, update=update)
+        if not isinstance(data, Mapping):
+            raise TypeError(f"data must be a dict of mimetypes, not {type(data).__name__}")
+        self._frontend.display(
+            sendable(data, of),
+            sendable_metadata(metadata, of),
+            display_id=display_id,
+            update=update,
+            transient=sendable_metadata(transient, of),
+        )
+
+
+def _merged(one: object, other: object) -> Value:
+    """Merge metadata as IPython does: key by key, and the other has the last word."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return other
+    return {**one, **{key: _merged(one.get(key), value) for key, value in other.items()}}

@@ -11,13 +11,15 @@ from minikernel.interpreter.steps import Caller
 if TYPE_CHECKING:
     import pathlib
 
+    from minikernel.interpreter.base import Option
+
 
 class CommonEngine:
     """All of `Engine` that does not depend on the language.
 
     Args:
         history_file: IPython's history database, made if it is missing; None for memory only.
-        namespace: Of the user's code that may run between cells.
+        namespace: That of the user's code that may run between cells.
     """
 
     def __init__(self, history_file: pathlib.Path | None, namespace: dict[str, Any]) -> None:
@@ -43,7 +45,7 @@ class CommonEngine:
         """Let the user's code run outside a cell; see `Engine.running`."""
         return Running(self._guard)
 
-    def history(self, access: str, **asked: Any) -> list[tuple[int, int, Any]]:  # noqa: ANN401 - those of Engine.history
+    def history(self, access: str, **asked: Option) -> list[tuple[int, int, Any]]:
         """Return past cells; see `Engine.history`."""
         return self._history.past(access, **asked)
 

@@ -7,7 +7,9 @@ calls `connect`. Without an engine, in a child process say, it only draws.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+import struct
+from functools import partial
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib._pylab_helpers import Gcf
@@ -16,11 +18,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from minikernel.interpreter.base import Option, Value
     from minikernel.interpreter.display import Displayer
 
 BACKEND = f"module://{__name__}"
 
+INLINE = (BACKEND, "inline", "module://matplotlib_inline.backend_inline")
+FORMATS = {  # of IPython's set_matplotlib_formats
+    "png": "image/png",
+    "png2x": "image/png",
+    "retina": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+}
+_TWICE = ("png2x", "retina")  # the pixels, and half the size
+
 _displayer: Displayer | None = None
+_closes = True  # figures, at a cell's end
 
 
 class FigureManager(FigureManagerBase):
@@ -36,7 +52,7 @@ class FigureCanvas(FigureCanvasAgg):
 
     manager_class = FigureManager
 
-    def draw_idle(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - matplotlib's signature
+    def draw_idle(self, *_: object, **__: object) -> None:
         """Do nothing: there is no window to be kept up to date."""
 
 
@@ -44,8 +60,34 @@ def connect(displayer: Displayer) -> None:
     """Show figures through `displayer` from now on."""
     global _displayer  # noqa: PLW0603 - matplotlib knows backends as modules
     _displayer = displayer
-    displayer.formatter.register(Figure, "image/png", png)
+    choose("png")
     mpl.interactive(True)
+
+
+def choose(*formats: str, **options: Option) -> None:
+    """Choose the formats in which figures are shown.
+
+    Args:
+        *formats: Of `FORMATS`.
+        **options: For `savefig`.
+
+    Raises:
+        ValueError: a format is not known.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ValueError(f"supported formats are {', '.join(FORMATS)}, not {unknown[0]!r}")
+    if _displayer is None:
+        return
+    _displayer.formatter.forget(Figure)
+    for name in formats:
+        _displayer.formatter.register(Figure, FORMATS[name], partial(picture, name=name, **options))
+
+
+def close_after_cell(*, close: bool) -> None:
+    """Choose whether figures are closed at a cell's end, or stay to be drawn on."""
+    global _closes  # noqa: PLW0603 - as _displayer
+    _closes = close
 
 
 def disconnect() -> None:
@@ -70,24 +112,35 @@ def show(*, block: bool | None = None) -> None:
 
 def flush() -> None:
     """Show what a cell has drawn, unless the user switched that off by `plt.ioff()`."""
-    if Gcf.figs and mpl.is_interactive() and mpl.rcParams["backend"] == BACKEND:
+    if not Gcf.figs or not mpl.is_interactive() or mpl.rcParams["backend"] not in INLINE:
+        return
+    if _closes:
         show()
+        return
+    for manager in Gcf.get_all_fig_managers():
+        if manager.canvas.figure.stale:
+            _show_figure(manager.canvas.figure)
+            manager.canvas.figure.stale = False
 
 
-def png(figure: Figure) -> bytes | None:
-    """Draw a figure, cropped as IPython's inline backend does; None if it is empty."""
+def picture(figure: Figure, *, name: str, **options: Option) -> Value:
+    """Draw a figure in a format, cropped as IPython's inline backend does; None if it is empty."""
     if not figure.axes and not figure.lines:
         return None
-    picture = io.BytesIO()
-    figure.savefig(
-        picture,
-        format="png",
-        facecolor=figure.get_facecolor(),
-        edgecolor=figure.get_edgecolor(),
-        dpi=figure.dpi,
-        bbox_inches="tight",
-    )
-    return picture.getvalue()
+    kind = FORMATS[name].partition("/")[2].partition("+")[0]
+    usual = {
+        "facecolor": figure.get_facecolor(),
+        "edgecolor": figure.get_edgecolor(),
+        "dpi": figure.dpi * (2 if name in _TWICE else 1),
+        "bbox_inches": "tight",
+    }
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, **{**usual, **options})
+    data = drawn.getvalue()
+    if name in _TWICE:
+        width, height = struct.unpack(">II", data[16:24])  # of PNG's first chunk
+        return data, {"width": width // 2, "height": height // 2}
+    return data.decode() if kind == "svg" else data
 
 
 def _show_figure(figure: Figure) -> None:

@@ -1,17 +1,20 @@
-"""From an object to a mime bundle: the `_repr_*_` methods of the Jupyter world."""
+"""The mime bundle of an object: the `_repr_*_` methods of the Jupyter world."""
 
 from __future__ import annotations
 
+import json
 import sys
-from base64 import b64encode
+from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from minikernel.interpreter.bundles import exact, mapping, sendable, sendable_metadata
 from minikernel.interpreter.pretty import pretty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
-    from minikernel.interpreter.base import MimeBundle
+    from minikernel.interpreter.base import MimeBundle, Value
 
 PLAIN = "text/plain"
 
@@ -27,105 +30,120 @@ _METHODS = {
     "_repr_json_": "application/json",
     "_repr_javascript_": "application/javascript",
 }
+_JSON = "application/json"
 _CANARY = "_ipython_canary_method_should_not_exist_"  # an object that has this has everything
 
 # What has no rich form: the answer is known without asking for ten methods.
 _TEXT_ONLY = frozenset(
     {int, float, complex, bool, str, bytes, bytearray, type(None), range, slice}
-    | {list, tuple, dict, set, frozenset, type, type(len), type(pretty), type(sys)}
+    | {list, tuple, dict, set, frozenset, type(len), type(pretty), type(sys)}
 )
 
 
 class Formatter:
-    """Makes mime bundles. Foreign types can be given a formatter of their own."""
+    """Makes mime bundles. Foreign types can be given formatters of their own."""
 
     def __init__(self) -> None:
-        self._registered: dict[type, tuple[str, Callable[[Any], Any]]] = {}
+        self._registered: dict[type, dict[str, Callable[[Any], Any]]] = {}
 
     def register(self, kind: type, mimetype: str, function: Callable[[Any], Any]) -> None:
         """Show objects of `kind` and its subclasses also as `mimetype`, made by `function`."""
-        self._registered[kind] = (mimetype, function)
+        self._registered.setdefault(kind, {})[mimetype] = function
+
+    def forget(self, kind: type) -> None:
+        """Take back what was registered for `kind`."""
+        self._registered.pop(kind, None)
 
     def format(
         self,
-        value: Any,  # noqa: ANN401 - anything can be shown
+        value: object,
         include: Collection[str] | None = None,
         exclude: Collection[str] | None = None,
     ) -> tuple[MimeBundle, MimeBundle]:
-        """Return data and metadata of `value`.
+        """Return data and metadata of `value`, all of it fit to be sent.
 
         An exception in one of the object's methods is printed on sys.stderr and costs that form
         only.
         """
         if type(value) in _TEXT_ONLY and not include and not exclude:
             return {PLAIN: _plain(value)}, {}
-        data: MimeBundle = {PLAIN: _plain(value)}
-        metadata: MimeBundle = {}
-        if not isinstance(value, type) and not _has_everything(value):
-            self._add_rich_forms(value, data, metadata, include, exclude)
-        keep = [
-            kind
-            for kind in data
-            if (not include or kind in include) and (not exclude or kind not in exclude)
-        ]
-        return {kind: data[kind] for kind in keep}, {
-            kind: meta for kind, meta in metadata.items() if kind in keep or kind not in data
-        }
 
-    def _add_rich_forms(
-        self,
-        value: Any,  # noqa: ANN401
-        data: MimeBundle,
-        metadata: MimeBundle,
-        include: Collection[str] | None,
-        exclude: Collection[str] | None,
-    ) -> None:
+        def wanted(mimetype: object) -> bool:
+            return (not include or mimetype in include) and mimetype not in (exclude or ())
+
+        forms, metadata = _bundle(value, include=include, exclude=exclude)
+        forms = {mimetype: form for mimetype, form in forms.items() if wanted(mimetype)}
+        for mimetype, make in self._makers(value):
+            if wanted(mimetype) and mimetype not in forms:
+                forms[mimetype], about = _pair(_call(make))
+                if about is not None:
+                    metadata[mimetype] = about
+        if wanted(PLAIN) and forms.get(PLAIN) is None:
+            forms = {**forms, PLAIN: _plain(value)}
+        data = sendable(forms, value)
+        metadata = {name: about for name, about in metadata.items() if name in data or wanted(name)}
+        return data, sendable_metadata(metadata, value)
+
+    def _makers(self, value: object) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """Yield what makes a single form: registered functions, then the object's methods."""
         for kind in type(value).__mro__ if self._registered else ():
-            if kind in self._registered:
-                mimetype, function = self._registered[kind]
-                _add(mimetype, _call(function, value), data, metadata)
+            for mimetype, function in self._registered.get(kind, {}).items():
+                yield mimetype, partial(function, value)
         for name, mimetype in _METHODS.items():
-            method = _method(value, name)
+            method = method_of(value, name)
             if method is not None:
-                _add(mimetype, _call(method), data, metadata)
-        method = _method(value, "_repr_mimebundle_")
-        if method is not None:
-            _merge(_call(method, include=include, exclude=exclude), data, metadata)
+                yield mimetype, partial(_parsed, method) if mimetype == _JSON else method
 
 
-def shows_itself(value: Any) -> bool:  # noqa: ANN401
-    """Let `value` show itself by its `_ipython_display_`; False if it has none."""
-    if type(value) in _TEXT_ONLY or isinstance(value, type) or _has_everything(value):
-        return False
-    method = _method(value, "_ipython_display_")
+def shows_itself(value: object) -> bool:
+    """Let `value` show itself by its `_ipython_display_`; False if it has none, or it failed."""
+    method = None if type(value) in _TEXT_ONLY else method_of(value, "_ipython_display_")
     if method is None:
         return False
-    _call(method)
+    try:
+        method()
+    except NotImplementedError:
+        return False  # how an object says "not in this way", as in IPython
+    except Exception:  # noqa: BLE001 - the object's own method
+        report()
+        return False
     return True
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401
+def _bundle(value: object, **wanted: Collection[str] | None) -> tuple[MimeBundle, MimeBundle]:
+    """Ask for the `_repr_mimebundle_`, which goes before single forms, as in IPython."""
+    make = method_of(value, "_repr_mimebundle_")
+    if make is None:
+        return {}, {}
+    forms, metadata = _pair(_call(make, **wanted))
+    return mapping(forms, "data", value), mapping(metadata, "metadata", value)
+
+
+def _plain(value: object) -> str:
     try:
-        return pretty(value)
+        return exact(pretty(value))
     except Exception:  # noqa: BLE001 - the object's own __repr__
         report()
         return object.__repr__(value)
 
 
-def _has_everything(value: Any) -> bool:  # noqa: ANN401
-    """Whether `value` answers to every name, as mocks and remote proxies do."""
-    return _method(value, _CANARY) is not None
+def method_of(value: object, name: str) -> Value:
+    """Return a method, unless `value` answers to every name, as mocks and remote proxies do.
 
-
-def _method(value: Any, name: str) -> Any:  # noqa: ANN401
+    A class has those of its metaclass and its classmethods, not its instances'.
+    """
     try:
+        if getattr(value, _CANARY, None) is not None:
+            return None
         method = getattr(value, name, None)
     except Exception:  # noqa: BLE001 - the object's own __getattr__
+        return None
+    if issubclass(type(value), type) and type(method) is not MethodType:
         return None
     return method if callable(method) else None
 
 
-def _call(function: Callable[..., Any], /, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+def _call(function: Callable[..., Any], /, *args: object, **keywords: object) -> Value:
     try:
         return function(*args, **keywords)
     except NotImplementedError:
@@ -135,35 +153,22 @@ def _call(function: Callable[..., Any], /, *args: Any, **keywords: Any) -> Any: 
         return None
 
 
-def _add(mimetype: str, form: Any, data: MimeBundle, metadata: MimeBundle) -> None:  # noqa: ANN401
-    """Add what a `_repr_*_` method returned: data, or (data, metadata)."""
-    if isinstance(form, tuple) and len(form) == 2:  # noqa: PLR2004 - data and metadata
-        form, about = form
-        if about:
-            metadata[mimetype] = about
-    if form is not None:
-        data[mimetype] = _on_the_wire(form)
+def _pair(form: object) -> tuple[Any, Any]:
+    """Split what a method returned: data, or (data, metadata)."""
+    return form if isinstance(form, tuple) and len(form) == 2 else (form, None)  # noqa: PLR2004 - it says so
 
 
-def _merge(bundle: Any, data: MimeBundle, metadata: MimeBundle) -> None:  # noqa: ANN401
-    """Add what `_repr_mimebundle_` returned; it has the last word on each form."""
-    if isinstance(bundle, tuple) and len(bundle) == 2:  # noqa: PLR2004
-        bundle, about = bundle
-        metadata.update(about or {})
-    data.update({kind: _on_the_wire(form) for kind, form in (bundle or {}).items()})
-
-
-def _on_the_wire(form: Any) -> Any:  # noqa: ANN401
-    if isinstance(form, (bytes, bytearray, memoryview)):
-        return b64encode(form).decode("ascii")
-    return form
+def _parsed(method: Callable[[], Any]) -> Value:
+    """Call a `_repr_json_`; text that it returns is taken for JSON, as in IPython."""
+    form, about = _pair(method())
+    return (json.loads(form) if isinstance(form, str) else form), about
 
 
 def report() -> None:
     """Print the exception that is being handled on sys.stderr, without the engine's frames."""
     import traceback  # noqa: PLC0415 - only when something failed
 
-    from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415
+    from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415 - as above
 
     kind, error, trace = sys.exc_info()
     if trace is not None:

@@ -23,6 +23,7 @@ LONGEST_PATTERN = (
 UNWRITTEN = 1000  # cells kept in plain memory before they move to a database in memory
 RETRY = 2.0  # seconds until a file that could not be written is tried again
 PATIENCE = 0.05  # seconds to wait for another kernel that writes: meanwhile control waits as well
+STAYS = 60.0  # seconds that the file may be locked before that is a problem: kernels may be many
 LAST_PATIENCE = 2.0  # seconds, at the end
 
 _SELECT = """SELECT session, line, source_raw, output FROM history
@@ -49,6 +50,8 @@ class History:
         self._written: Session | None = None  # in the file
         self._retry_at = 0.0  # of the monotonic clock: when to try the file again
         self._patience = PATIENCE
+        self._locked_since: float | None = None  # of the monotonic clock
+        self._now, self._getpid = time.monotonic, os.getpid  # whatever a cell puts there
         self._pid = os.getpid()
 
     def add(self, line: int, source: str) -> None:
@@ -129,20 +132,21 @@ class History:
             n: How many at most; None for all.
             unique: Whether a source is returned only once, where it was last used.
         """
-        if len(pattern.encode("utf-8", "replace")) > LONGEST_PATTERN:
+        asked = pattern.encode("utf-8", "replace")  # as lone surrogates are stored
+        if len(asked) > LONGEST_PATTERN:
             return []
         where = "WHERE source_raw GLOB ? "
         if unique:
             where += "GROUP BY source_raw HAVING session * 1000000000 + line = "
             where += "MAX(session * 1000000000 + line) "
         where += "ORDER BY session DESC, line DESC LIMIT ?"
-        rows = self._query(_SELECT + where, (pattern, -1 if n is None else n))
+        rows = self._query(_SELECT + where, (asked.decode(), -1 if n is None else n))
         return rows[::-1]
 
     def _save(self) -> None:
         if self._sources or self._outputs:
             self._write()
-        if self._is_out_of_file and time.monotonic() > self._retry_at:
+        if self._is_out_of_file and self._now() > self._retry_at:
             self._move_into_file()
 
     def _query(
@@ -154,14 +158,12 @@ class History:
                 return []
             if relative and isinstance(values[0], int) and values[0] <= 0:
                 values = (database.session.number + values[0], *values[1:])
-            from minikernel.interpreter.database import TROUBLE  # noqa: PLC0415 - as in _write
-
             try:
                 rows = database.query(statement, values)
             except OverflowError:  # beyond 64 bits: there is no such session or line
                 return []
-            except TROUBLE as error:
-                self.problem = str(error)
+            except database.TROUBLE as error:
+                self._note(error)
                 return []
         return [(session, line, (source, output)) for session, line, source, output in rows]
 
@@ -170,7 +172,7 @@ class History:
         if not self._is_ours():
             return
         try:
-            from minikernel.interpreter.database import TROUBLE, is_passing  # noqa: PLC0415 - 6 ms that most sessions never need
+            kind = _kind()
         except (ImportError, OSError) as error:  # Python without sqlite, or no descriptor is left
             self.problem = str(error)
             _shorten(self._sources, self._outputs)
@@ -178,11 +180,11 @@ class History:
         sources, outputs = _drained(self._sources), _drained(self._outputs)
         try:
             self._connected().insert(sources, outputs)
-        except TROUBLE as error:
-            self.problem = str(error)
+        except kind.TROUBLE as error:
+            self._note(error)
             if self._is_in_memory:  # the cells have no room there either: they are dropped
                 return
-            if not is_passing(error) or len(sources) > UNWRITTEN:
+            if not kind.is_passing(error) or len(sources) > UNWRITTEN:
                 self._move_into_memory()
             self._sources.extendleft(reversed(sources))
             self._outputs.extendleft(reversed(outputs))
@@ -190,7 +192,19 @@ class History:
                 self._write()
         else:
             if not self._is_out_of_file:
-                self.problem = None
+                self._note(None)
+
+    def _note(self, error: Exception | None) -> None:
+        """Say what is wrong; that another kernel writes only if it does so for long."""
+        if error is None or not _kind().is_passing(error):
+            self._locked_since = None
+            self.problem = None if error is None else str(error)
+            return
+        now = self._now()
+        if self._locked_since is None:
+            self._locked_since = now
+        if now - self._locked_since > STAYS:
+            self.problem = str(error)
 
     @property
     def _is_in_memory(self) -> bool:
@@ -202,54 +216,53 @@ class History:
         return self._path is not None and self._is_in_memory
 
     def _connected(self) -> Database:
-        from minikernel.interpreter.database import Database  # noqa: PLC0415 - as in _write
-
         if self._database is None:
-            self._database = Database(self._path, patience=self._patience)
+            self._database = _kind()(self._path, patience=self._patience)
             self._written = self._database.session
         return self._database
 
     def _move_into_memory(self) -> None:
-        from minikernel.interpreter.database import Database  # noqa: PLC0415 - as in _write
-
         if self._database is not None:
             self._database.close()
-        self._database = Database(None)
-        self._retry_at = time.monotonic() + RETRY
+        self._database = _kind()(None)
+        self._retry_at = self._now() + RETRY
 
     def _move_into_file(self) -> None:
         """Write what has come together in memory, or try again later."""
-        from minikernel.interpreter.database import TROUBLE, Database  # noqa: PLC0415 - as in _write
-
         memory = self._database
         if memory is None or not self._is_ours():
             return
         try:
-            file = Database(self._path, self._written, patience=self._patience)
+            file = type(memory)(self._path, self._written, patience=self._patience)
             self._written = file.session
             try:
                 file.insert(*memory.lines())
             except BaseException:
                 file.close()
                 raise
-        except TROUBLE as error:
-            self.problem = str(error)
-            self._retry_at = time.monotonic() + RETRY
+        except memory.TROUBLE as error:
+            self._note(error)
+            self._retry_at = self._now() + RETRY
         else:
             memory.close()
-            self._database, self.problem = file, None
+            self._database = file
+            self._note(None)
 
     def _end(self, database: Database) -> None:
-        from minikernel.interpreter.database import TROUBLE  # noqa: PLC0415 - as in _write
-
         try:
             database.end()
-        except TROUBLE as error:
+        except database.TROUBLE as error:
             self.problem = str(error)
 
     def _is_ours(self) -> bool:
         """Whether this is the process that opened the file: sqlite does not survive a fork."""
-        return os.getpid() == self._pid
+        return self._getpid() == self._pid
+
+
+def _kind() -> type[Database]:
+    from minikernel.interpreter.database import Database  # noqa: PLC0415 - 6 ms that most sessions never need
+
+    return Database
 
 
 def _drained(queue: deque[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def after_import(name: str, callback: Callable[[ModuleType], object]) -> Callable[[], None]:
+def after_import(
+    name: str, callback: Callable[[ModuleType], object], *, again: bool = False
+) -> Callable[[], None]:
     """Call `callback` with module `name`, at once or right after its first successful import.
+
+    What it raises is printed on sys.stderr; the import succeeds.
+
+    Args:
+        name: of the module.
+        callback: takes the module.
+        again: also after every later import, importlib.reload say.
 
     Returns:
         A function that takes the request back.
@@ -21,8 +30,9 @@ def after_import(name: str, callback: Callable[[ModuleType], object]) -> Callabl
     module = sys.modules.get(name)
     if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", 0):
         callback(module)
-        return lambda: None
-    finder = _Finder(name, callback)
+        if not again:
+            return lambda: None
+    finder = _Finder(name, callback, again=again)
     sys.meta_path.insert(0, finder)
     return finder.remove
 
@@ -34,7 +44,8 @@ class _Finder:
     has been called. So find_spec, reload and importlib.resources see nothing unusual.
     """
 
-    def __init__(self, name: str, callback: Callable[[ModuleType], object]) -> None:
+    def __init__(self, name: str, callback: Callable[[ModuleType], object], *, again: bool) -> None:
+        self._again = again
         self._name = name
         self._callback = callback
         self._is_looking = False
@@ -65,11 +76,20 @@ class _Finder:
                 del loader.exec_module  # type: ignore[attr-defined]
             original(module)
             if self in sys.meta_path:
-                self.remove()
-                self._callback(module)
+                if not self._again:
+                    self.remove()
+                self._call_back(module)
 
         with suppress(AttributeError, TypeError):  # a loader that takes no attributes
             loader.exec_module = exec_module  # type: ignore[attr-defined]
+
+    def _call_back(self, module: ModuleType) -> None:
+        try:
+            self._callback(module)
+        except Exception:  # noqa: BLE001 - another module of that name, or one of another version
+            from minikernel.interpreter.formatting import report  # noqa: PLC0415 - if it failed
+
+            report()
 
 
 def _find_elsewhere(

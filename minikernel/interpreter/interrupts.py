@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 
@@ -26,8 +27,9 @@ class Guard:
         self.active = False  # a cell has begun and not ended
         self.pending = False  # an interrupt came when the cell was not yet running
         self.cancelled = False  # an interrupt has cancelled the cell's task
-        self.task: asyncio.Task[Any] | None = None  # the cell's task, while it is waited for
-        self.driver: asyncio.Task[Any] | None = None  # the task that waits
+        self.task: asyncio.Future[Any] | None = None  # the cell's task, while it is waited for
+        self.cancel: Callable[[], None] = lambda: None  # cancels it
+        self.driver: asyncio.Task[Any] | None = None  # the task that waits, if one does
         self._namespace = namespace
 
     def begin(self) -> None:
@@ -45,18 +47,18 @@ class Guard:
             return
         if self.task is not None:
             self.cancelled = True
-            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+            self.task.get_loop().call_soon_threadsafe(self.cancel)
         else:
             self.pending = self.active
         if self._is_in_users_task() or self._is_on_stack(frame):
             raise KeyboardInterrupt
 
     def _is_in_users_task(self) -> bool:
-        """Whether another task than the one that waits for the cell takes a step just now."""
+        """Whether a task takes a step just now that is neither the cell's nor waits for it."""
         if self.task is None:
             return False
         current = sys.modules["asyncio"].current_task(self.task.get_loop())
-        return current is not None and current is not self.driver
+        return current not in {None, self.task, self.driver}
 
     def _is_on_stack(self, frame: FrameType | None) -> bool:
         """Whether the user's code runs between cells: a callback or a task of the loop."""
@@ -93,7 +95,7 @@ class Running:
         with contextlib.suppress(Exception):  # no descriptor is left to load them
             import traceback  # noqa: PLC0415 - only when something failed
 
-            from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415
+            from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415 - as above
 
             traceback.print_exception(kind, error, users_frames(trace))
         return True

@@ -1,4 +1,4 @@
-"""What a language engine of one's own begins with: all of `Engine` but running code."""
+"""The base of a language engine of your own: all of `Engine` but running code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PlainEngine(CommonEngine):
-    """An engine for a language of one's own; a subclass has `info` and `run`.
+    """An engine for a language of your own; a subclass has `info` and `run`.
 
     Cells are counted and remembered, interrupts raise `KeyboardInterrupt` in `run`, and what it
     prints is shown. Completion, inspection and `is_complete` can be overridden.
@@ -80,17 +80,17 @@ class PlainEngine(CommonEngine):
         return None
 
     def complete(self, code: str, cursor: int) -> Completion:
-        """Nothing; see `Engine.complete`."""
+        """Complete nothing; see `Engine.complete`."""
         del code
         return Completion(matches=[], start=cursor, end=cursor)
 
     def inspect(self, code: str, cursor: int, detail: int) -> MimeBundle | None:
-        """Nothing; see `Engine.inspect`."""
+        """Describe nothing; see `Engine.inspect`."""
         del code, cursor, detail
         return None
 
     def is_complete(self, code: str) -> tuple[Literal["complete", "incomplete", "invalid"], str]:
-        """Every cell can run; see `Engine.is_complete`."""
+        """Let every cell run; see `Engine.is_complete`."""
         del code
         return "complete", ""
 

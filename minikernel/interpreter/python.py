@@ -6,22 +6,25 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-import minikernel
 from minikernel.interpreter.base import Completion, Failure, LanguageInfo, Outcome, enter_loop
 from minikernel.interpreter.cells import (
     Cell,
     compile_cell,
+    dedented,
     forget_source,
     is_coroutine,
     remember_source,
+    with_line,
 )
 from minikernel.interpreter.display import Displayer
+from minikernel.interpreter.ending import clear
 from minikernel.interpreter.engine import CommonEngine
 from minikernel.interpreter.formatting import PLAIN, shows_itself
 from minikernel.interpreter.leaving import LeaveKernel, Quitter
 from minikernel.interpreter.paging import question_in
 from minikernel.interpreter.results import Results
 from minikernel.interpreter.surroundings import Surroundings, displayhook
+from minikernel.version import __version__
 
 if TYPE_CHECKING:
     import pathlib
@@ -33,10 +36,6 @@ if TYPE_CHECKING:
 Shown = tuple[Any, "MimeBundle", "MimeBundle"]  # a value, its data and metadata
 
 VERSION = sys.version.split()[0]
-NO_MAGICS = (
-    "magics and shell escapes need an engine on IPython (minikernel[ipython]), which is still to"
-    " come; subprocess.run() runs commands"
-)
 
 
 class PythonEngine(CommonEngine):
@@ -55,14 +54,14 @@ class PythonEngine(CommonEngine):
         pygments_lexer="python3",
         codemirror_mode={"name": "python", "version": 3},
         banner=f"Python {VERSION} on minikernel",
-        implementation_version=minikernel.__version__,
+        implementation_version=__version__,
         help_links=({"text": "Python", "url": "https://docs.python.org/3/"},),
     )
 
     def __init__(self, frontend: Frontend, *, history_file: pathlib.Path | None) -> None:
         self._frontend = frontend
         self._displayer = Displayer(frontend)
-        self._surroundings = Surroundings(frontend, self._displayer, self._page)
+        self._surroundings = Surroundings(frontend, self._displayer)
         self._namespace = self._surroundings.main.__dict__
         self._results = Results(self._namespace)
         super().__init__(history_file, self._namespace)
@@ -124,7 +123,10 @@ class PythonEngine(CommonEngine):
             from minikernel.interpreter import tracebacks  # noqa: F401, PLC0415 - costs a start 3 ms
 
     def close(self) -> None:
-        """Write what is pending, and put back all that was replaced."""
+        """Release the user's objects, write what is pending, put back all that was replaced."""
+        self._surroundings.restore_builtins()
+        self._results.forget()
+        self._caller.call(clear, self._namespace)
         super().close()
         self._surroundings.restore()
 
@@ -146,17 +148,22 @@ class PythonEngine(CommonEngine):
         try:
             cell = compile_cell(code, filename, self._flags)
         except Exception as refusal:  # noqa: BLE001 - see compile_cell
-            return self._help_or_failure(code, refusal)
+            flat = dedented(code) if isinstance(refusal, IndentationError) else code
+            if flat != code:
+                return await self._run(flat, number, silent=silent)
+            return self._help_or_failure(code, with_line(refusal, code))
         self._flags = cell.flags
         remember_source(filename, code)
         if (cell.awaits or "asyncio" in sys.modules or "asyncio" in code) and not _in_loop():
             try:
                 await enter_loop()
-            except (ImportError, OSError) as trouble:
+            except Exception as trouble:  # noqa: BLE001 - no descriptor is left, or modules of the user's in the way
                 if cell.awaits:
                     return self._finish(cell, filename, number, None, trouble)
         if cell.awaits:
             shown, error = await self._caller.run_task(self._evaluate_awaiting(cell, silent=silent))
+        elif _in_loop():
+            shown, error = await self._caller.call_in_task(self._evaluate, cell, silent)
         else:
             shown, error = self._caller.call(self._evaluate, cell, silent)
         return self._finish(cell, filename, number, shown, error)
@@ -186,18 +193,18 @@ class PythonEngine(CommonEngine):
             exec(cell.body, self._namespace)  # noqa: S102 - what a kernel is for
         if cell.last is None:
             return None
-        return self._show(eval(cell.last, self._namespace), silent=silent)  # noqa: S307
+        return self._show(eval(cell.last, self._namespace), silent=silent)  # noqa: S307 - as above
 
     async def _evaluate_awaiting(self, cell: Cell, *, silent: bool) -> Shown | None:
         """Run a cell with top-level await, in which either part may be a coroutine."""
         value: Any = None
         for code in (cell.body, cell.last):
-            value = None if code is None else eval(code, self._namespace)  # noqa: S307
+            value = None if code is None else eval(code, self._namespace)  # noqa: S307 - as above
             if is_coroutine(code):
                 value = await value
         return None if cell.last is None else self._show(value, silent=silent)
 
-    def _show(self, value: Any, *, silent: bool) -> Shown | None:  # noqa: ANN401 - any value
+    def _show(self, value: object, *, silent: bool) -> Shown | None:
         if type(value) is Quitter:
             value()
         if value is None or silent:
@@ -213,7 +220,7 @@ class PythonEngine(CommonEngine):
     def _publish(
         self,
         number: int | None,
-        value: Any,  # noqa: ANN401 - any value
+        value: object,
         data: MimeBundle,
         metadata: MimeBundle,
     ) -> Failure | None:
@@ -229,7 +236,7 @@ class PythonEngine(CommonEngine):
         return None
 
     def _describe(self, error: BaseException) -> Failure | None:
-        """Note an exception for pdb.pm() and describe it; `exit()` is none."""
+        """Note an exception for pdb.pm() and describe it; `exit()` isn't one."""
         if isinstance(error, LeaveKernel):
             self._payload.append(error.payload)
             return None
@@ -248,18 +255,24 @@ class PythonEngine(CommonEngine):
         return failure  # type: ignore[no-any-return] # Caller.call hands on what it called
 
     def _help_or_failure(self, code: str, error: Exception) -> Failure | None:
-        """Answer a cell that is no Python: `name?`, a magic, or a mistake."""
-        from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
+        """Answer a cell that is not Python: `name?`, a magic, or a mistake."""
+        from minikernel.interpreter import magics, tracebacks  # noqa: PLC0415 - only when something failed
 
         if question := question_in(code):
             return self._answer(*question)
-        if isinstance(error, SyntaxError) and _is_magic(code, error.lineno):
-            return tracebacks.message("UsageError", NO_MAGICS)
+        if code.strip() in ("?", "??"):
+            self._page({PLAIN: magics.HELP})
+            return None
+        if isinstance(error, SyntaxError) and (word := magics.advice(code, error.lineno)):
+            return tracebacks.message("UsageError", word)
         error.__traceback__ = None
         return self._describe(error)
 
     def _answer(self, name: str, detail: int) -> Failure | None:
-        page = self.inspect(name, len(name), detail)
+        from minikernel.interpreter.describe import describe  # noqa: PLC0415 - on first use
+
+        page, _ = self._caller.call(describe, name, detail, self._namespace)
+        page = page or self.inspect(name, len(name), detail)
         self._page(page or {PLAIN: f"Object `{name}` not found."})
         return None
 
@@ -273,10 +286,9 @@ class PythonEngine(CommonEngine):
         bundle, error = self._caller.call(self._format_expression, text)
         if error is None:
             return {"status": "ok", "data": bundle[0], "metadata": bundle[1]}
-        from minikernel.interpreter.tracebacks import failure_of  # noqa: PLC0415
+        from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
 
-        failure = failure_of(error)
-        return {"status": "error", **vars(failure)}
+        return {"status": "error", **vars(tracebacks.failure_of(error))}
 
     def _format_expression(self, text: str) -> tuple[MimeBundle, MimeBundle]:
         value = eval(text, self._namespace)  # noqa: S307 - what a kernel is for
@@ -287,11 +299,3 @@ def _in_loop() -> bool:
     """Whether an asyncio loop runs in this thread, without importing asyncio to ask."""
     events = sys.modules.get("asyncio.events")
     return events is not None and events._get_running_loop() is not None  # noqa: SLF001 - documented for loop implementers
-
-
-def _is_magic(code: str, line: int | None) -> bool:
-    """Whether the line of a syntax error, or the first one, is a magic or a shell escape."""
-    lines = code.split("\n")
-    first = next((text for text in lines if text.strip()), "")
-    wrong = lines[line - 1] if line and line <= len(lines) else ""
-    return any(text.lstrip().startswith(("%", "!")) for text in (first, wrong))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Stdin(io.TextIOBase):
     """A `sys.stdin` whose lines are asked for one by one.
 
-    It has an end only if the user says so, with Ctrl-D in a terminal. pdb, cmd and code.interact
+    It ends only if the user says so, with Ctrl-D in a terminal. pdb, cmd and code.interact
     read from it or from `input`; both end at the same question. Its descriptor is 0, the null
     device in a kernel.
     """

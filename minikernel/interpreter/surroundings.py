@@ -6,22 +6,30 @@ import builtins
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minikernel.interpreter.formatting import report
 from minikernel.interpreter.imports import after_import
 from minikernel.interpreter.leaving import Quitter
-from minikernel.interpreter.paging import Help, pager
+from minikernel.interpreter.paging import Help
 from minikernel.interpreter.stdin import Stdin, getpass_over, input_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from minikernel.interpreter.base import Frontend, MimeBundle
+    from minikernel.interpreter.base import Frontend, Option, Value
     from minikernel.interpreter.display import Displayer
 
 FIGURES = "minikernel.interpreter.figures"
 IPYTHON = ("IPython.core.display_functions", "IPython.display")
+LIBRARIES = (  # those of libraries.PREPARED
+    "pandas",
+    "plotly.io._renderers",
+    "matplotlib_inline.config",
+    "matplotlib_inline.backend_inline",
+    "IPython.core.interactiveshell",
+    "numba.core.caching",
+)
 _UNSET = ("", "inline", "module://matplotlib_inline.backend_inline")
 _ABSENT = object()
 
@@ -32,25 +40,27 @@ class Surroundings:
     Args:
         frontend: Where questions go.
         displayer: The display functions.
-        page: Shows a text of several lines.
     """
 
-    def __init__(
-        self, frontend: Frontend, displayer: Displayer, page: Callable[[MimeBundle], object]
-    ) -> None:
+    def __init__(self, frontend: Frontend, displayer: Displayer) -> None:
         self.main = types.ModuleType("__main__")
         self.main.__dict__["__builtins__"] = builtins
         self.after_cell: list[Callable[[], object]] = []
-        self._displayer = displayer
+        self.displayer = displayer
+        self._builtins = dict(vars(builtins))
         self._undo: list[Callable[[], object]] = []
         self._replace_main()
         self._working_directory_first()
         self._replace_builtins(frontend)
         self._replace_sys(frontend)
-        self._prepare_imports(frontend, page)
+        self._prepare_imports(frontend)
+
+    def restore_builtins(self) -> None:
+        """Put back Python's own: a cell's functions that took their place lose their names."""
+        vars(builtins).update(self._builtins)
 
     def restore(self) -> None:
-        """Undo all, last first."""
+        """Undo everything, last first."""
         while self._undo:
             self._undo.pop()()
 
@@ -66,7 +76,7 @@ class Surroundings:
 
     def _replace_builtins(self, frontend: Frontend) -> None:
         for name in ("display", "update_display", "clear_output"):
-            self._replace(builtins, name, getattr(self._displayer, name))
+            self._replace(builtins, name, getattr(self.displayer, name))
         self._replace(builtins, "input", input_over(frontend))
         self._replace(builtins, "help", Help())
         self._replace(builtins, "exit", Quitter("exit"))
@@ -78,17 +88,21 @@ class Surroundings:
         self._replace(sys, "displayhook", displayhook)
         self._replace(sys, "breakpointhook", _break)
 
-    def _prepare_imports(self, frontend: Frontend, page: Callable[[MimeBundle], object]) -> None:
-        """Have a say in modules that may be imported, without importing them."""
-        self._later("getpass", lambda it: self._replace(it, "getpass", getpass_over(frontend)))
-        self._later("pydoc", lambda it: self._replace(it, "pager", pager(page)))
-        self._later("pdb", self._prepare_pdb)
+    def _prepare_imports(self, frontend: Frontend) -> None:
+        """Prepare for modules that may be imported, without importing them."""
+        self._ever("getpass", lambda it: self._replace(it, "getpass", getpass_over(frontend)))
+        self._ever("pdb", self._prepare_pdb)
         self._later(IPYTHON[0], self._adopt_ipython)
         self._later("matplotlib", _choose_backend)
         self._later(FIGURES, self._connect_figures)
+        for name in LIBRARIES:
+            self._later(name, self._prepare_library)
 
     def _later(self, name: str, callback: Callable[[types.ModuleType], object]) -> None:
         self._undo.append(after_import(name, callback))
+
+    def _ever(self, name: str, callback: Callable[[types.ModuleType], object]) -> None:
+        self._undo.append(after_import(name, callback, again=True))
 
     def _adopt_ipython(self, _: types.ModuleType) -> None:
         """Let IPython's display functions show through ours.
@@ -98,20 +112,24 @@ class Surroundings:
         for module in filter(None, map(sys.modules.get, IPYTHON)):
             for name in ("display", "update_display", "clear_output", "publish_display_data"):
                 if name in vars(module):
-                    self._replace(module, name, getattr(self._displayer, name))
+                    self._replace(module, name, getattr(self.displayer, name))
 
     def _prepare_pdb(self, pdb: types.ModuleType) -> None:
-        from minikernel.interpreter.debugger import set_trace, stop_tracing  # noqa: PLC0415 - pdb
+        self._replace(pdb, "set_trace", _set_trace)
+        if _stop_tracing not in self.after_cell:
+            self.after_cell.append(_stop_tracing)
 
-        self._replace(pdb, "set_trace", set_trace)
-        self.after_cell.append(stop_tracing)
+    def _prepare_library(self, library: types.ModuleType) -> None:
+        from minikernel.interpreter.libraries import prepare  # noqa: PLC0415 - few are imported
+
+        prepare(library, self)
 
     def _connect_figures(self, figures: types.ModuleType) -> None:
-        figures.connect(self._displayer)
+        figures.connect(self.displayer)
         self._undo.append(figures.disconnect)
         self.after_cell.append(lambda: _reported(figures.flush))
 
-    def _replace(self, owner: object, name: str, value: Any) -> None:  # noqa: ANN401 - any attribute
+    def _replace(self, owner: object, name: str, value: object) -> None:
         before = getattr(owner, name, _ABSENT)
         setattr(owner, name, value)
         if before is _ABSENT:
@@ -126,7 +144,24 @@ def displayhook(value: object) -> None:
         print(repr(value))  # noqa: T201 - its purpose
 
 
-def _break(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - PEP 553
+# What these need they import when they are called: a module's import may bring them about that is
+# not complete when it comes back here.
+
+
+def _set_trace(**options: Option) -> None:
+    from minikernel.interpreter.debugger import set_trace  # noqa: PLC0415 - pdb on first use
+
+    set_trace(**options)
+
+
+def _stop_tracing() -> None:
+    """End a trace of pdb's that was still stepping when its cell ended."""
+    owner = getattr(sys.gettrace(), "__self__", None)
+    if owner is not None and isinstance(owner, getattr(sys.modules.get("pdb"), "Pdb", ())):
+        sys.settrace(None)
+
+
+def _break(*args: object, **options: object) -> Value:
     from minikernel.interpreter.debugger import breakpoint_hook  # noqa: PLC0415 - pdb on first use
 
     return breakpoint_hook(*args, **options)

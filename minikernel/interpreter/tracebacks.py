@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import traceback
@@ -38,7 +39,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def message(name: str, text: str) -> Failure:
-    """Describe a failure that is no exception of the user's code: one line, no traceback."""
+    """Describe a failure other than an exception of the user's code: one line, no traceback."""
     return Failure(ename=name, evalue=text, traceback=[f"{_BOLD}{name}{_OFF}: {text}"])
 
 
@@ -101,7 +102,6 @@ def _coloured_summary(line: str, names: set[str]) -> str:
 
 
 def _text(error: BaseException) -> str:
-    try:
+    with contextlib.suppress(Exception):  # the user's __str__
         return str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__
-        return f"<unprintable {type(error).__name__} object>"
+    return f"<unprintable {type(error).__name__} object>"

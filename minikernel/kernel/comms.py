@@ -15,26 +15,36 @@ from minikernel.interpreter.imports import after_import
 from minikernel.wire.message import loads_dict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from minikernel.kernel.publisher import Publisher
+    from minikernel.kernel.request import Requests
     from minikernel.wire.message import Message
 
 
 class Comms:
-    """The comms of a kernel, opened from either side."""
+    """The comms of a kernel, opened from either side.
 
-    def __init__(self, publisher: Publisher) -> None:
+    Args:
+        publisher: of their messages.
+        requests: know whose an output is.
+        flush: publishes what was printed before.
+    """
+
+    def __init__(self, publisher: Publisher, requests: Requests, flush: Callable[[], None]) -> None:
         self._publisher = publisher
+        self._requests = requests
+        self._flush = flush
         self._manager: Any = None
         after_import("comm", self._install)
 
     def _install(self, comm: ModuleType) -> None:
-        publisher = self._publisher
+        publisher, requests, flush = self._publisher, self._requests, self._flush
         manager = comm.base_comm.CommManager()
 
         class KernelComm(comm.base_comm.BaseComm):  # type: ignore[misc,name-defined]
-            kernel = _CommKernel(publisher)
+            kernel = _CommKernel(publisher, requests, flush)
 
             def publish_msg(
                 self,
@@ -45,6 +55,7 @@ class Comms:
                 **fields: object,
             ) -> None:
                 content = {"data": data or {}, "comm_id": self.comm_id, **fields}
+                flush()
                 publisher.publish(
                     msg_type.encode(), content, metadata=metadata, buffers=buffers or ()
                 )
@@ -82,15 +93,18 @@ class _CommKernel:
 
     iopub_socket = None
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, requests: Requests, flush: Callable[[], None]) -> None:
         self._publisher = publisher
+        self._requests = requests
+        self._flush = flush
 
     def get_parent(self) -> dict[str, Any]:
         """The request that outputs belong to; only its header."""
-        return {"header": loads_dict(self._publisher.parent)}
+        return {"header": loads_dict(self._requests.mine().parent)}
 
     def send_response(self, _socket: None, msg_type: str, content: dict[str, Any]) -> None:
         """Publish a message that belongs to that request."""
+        self._flush()
         self._publisher.publish(msg_type.encode(), content)
 
 

@@ -4,255 +4,160 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from os import read, write  # not looked up in `os`, where cells patch
+from typing import TYPE_CHECKING, Any
 
-from minikernel.errors import TooManySessions
-from minikernel.kernel.dispatch import Effect
-from minikernel.kernel.port import Port
-from minikernel.transport.loops import Watch
-from minikernel.transport.sockets import receive_some
-from minikernel.wire.content import BUSY, IDLE, InputReply, error, ok, reply_type
-from minikernel.wire.message import loads_header
+from minikernel.kernel.perform import Performer
+from minikernel.transport.loops import Watch, start_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine
 
-    from minikernel.auth.channel_hmac import KernelChannelHmac
-    from minikernel.auth.scheme import Peer
-    from minikernel.kernel.dispatch import Dispatch
-    from minikernel.kernel.publisher import Publisher
-    from minikernel.kernel.refusals import Refusals
-    from minikernel.protocol.end import ChannelEnd
+    from minikernel.kernel.handlers import Parts
+    from minikernel.kernel.port import Port
     from minikernel.transport.loops import Source
-    from minikernel.transport.sockets import KernelSockets
     from minikernel.wire.message import Message
 
-BIND = "bind_request"
-NOT_ASKED = "not asked"  # how the ledger counts an answer to no question
-# After a restart a client's stdin may find the kernel later than its shell did.
-TRIES, TRY_AGAIN = 20, 0.05  # to send a question; seconds between them
-END_OF_FILE = "\x04"  # what jupyter_client and jupyter console answer to Ctrl-D
+    Request = Coroutine[Callable[[], Any], Any, None]
+    Work = Callable[[], Any]
 
 
-class Asker(NamedTuple):
-    """Whose request runs, and so who may be asked for input."""
+class Waker:
+    """A pipe that wakes the control thread; what signals write into it are their numbers."""
 
-    session: str
-    peer: Peer
-    parent: bytes
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, False)
 
+    def wake(self) -> None:
+        """Make the thread look around."""
+        with contextlib.suppress(BlockingIOError):  # full: it will look around anyway
+            write(self.writing, b"\0")
 
-class Question:
-    """An input_request that waits for its answer."""
-
-    def __init__(self, asker: Asker, frames: list[bytes]) -> None:
-        self.asker = asker
-        self.frames = frames
-        self.msg_id = loads_header(frames[0])[0].msg_id
-        self.asked: str | None = None  # the session that was asked, in schemes that have them
-        self.tries_left = TRIES
-        self.answered = threading.Event()
-        self.value: str | None = None  # None: the client has gone
-
-    def answer(self, value: str | None) -> None:
-        """Wake whoever waits in `input()`."""
-        self.value = value
-        self.answered.set()
-
-    def is_answered_by(self, message: Message) -> bool:
-        """Whether the reply is for this question (channel-hmac, sections 5 and 8).
-
-        On the stock wire, jupyter_client's `input()` names no parent; JupyterLab does.
-        """
-        if self.answered.is_set() or not isinstance(message.content, InputReply):
-            return False  # without the channel table anything may come
-        named = message.parent_header.get("msg_id")
-        if message.peer.session is None:
-            return message.header.session == self.asker.session and named in {None, self.msg_id}
-        return message.peer.session == self.asked and named == self.msg_id
+    def caught(self) -> bytes:
+        """The numbers of signals that came."""
+        return read(self.reading, 4096)
 
 
 class Control:
     """Owns the sockets of control and stdin.
 
     Args:
-        sockets: of the kernel.
-        control: its end of that channel.
-        stdin: likewise.
-        clients: the scheme, if it is one with sessions.
-        dispatch: answers.
-        publisher: of status messages.
-        refusals: counts and logs what is refused.
-        effects: called with what a request asks for.
+        port: of control.
+        stdin: its port.
+        subscriptions: a descriptor that becomes readable when something has happened to iopub.
+        waker: of this thread.
+        parts: what handlers use.
         on_wake: called with the numbers of signals that came.
         on_tick: called once a second.
     """
 
     def __init__(
         self,
-        sockets: KernelSockets,
-        control: ChannelEnd,
-        stdin: ChannelEnd,
+        port: Port,
+        stdin: Port,
+        subscriptions: int,
+        waker: Waker,
+        parts: Parts,
         *,
-        clients: KernelChannelHmac | None,
-        dispatch: Dispatch,
-        publisher: Publisher,
-        refusals: Refusals,
-        effects: Callable[[Effect], None],
         on_wake: Callable[[bytes], None],
         on_tick: Callable[[], None],
     ) -> None:
-        self._subscriptions = sockets.subscriptions
-        self._control = Port(sockets.control, control, refusals)
-        self._stdin = Port(sockets.stdin, stdin, refusals)
-        self._clients = clients
-        self._dispatch = dispatch
-        self._publisher = publisher
-        self._effects = effects
+        self._port = port
+        self._stdin = stdin
+        self._subscriptions = subscriptions
+        self._waker = waker
+        self._questions = parts.questions
+        self._publisher = parts.publisher
+        self._performer = Performer(port, parts)
+        self._aside = Aside(waker.wake)
         self._on_wake = on_wake
         self._on_tick = on_tick
-        self._questions: deque[Question] = deque()  # to be sent
-        self._open: Question | None = None  # was sent
-        self._asking = threading.Lock()  # one question after the other, also of two threads
         self._ended = False
-        self._wake_read, self.wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self.wake_write, False)
 
     def run(self) -> None:
         """The thread's work, until `end`."""
         sources: dict[Source, Callable[[], None]] = {
-            self._control.socket: self._receive_control,
+            self._port.socket: self._receive_control,
             self._stdin.socket: self._receive_stdin,
             self._subscriptions: self._publisher.welcome,
-            self._wake_read: self._woken,
+            self._waker.reading: self._woken,
         }
-        Watch(sources, tick=self._tick).run(lambda: self._ended)
+        Watch(sources, tick=self._tick, failed=self._fail).run(lambda: self._ended)
+
+    def _fail(self, problem: Exception) -> None:
+        """Our own code has failed, over no message that could be named."""
+        self._port.fail(None, problem)
 
     def end(self) -> None:
         """Make `run` return soon."""
         self._ended = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Make the thread look around."""
-        with contextlib.suppress(BlockingIOError):  # full: it will look around anyway
-            os.write(self.wake_write, b"\0")
-
-    def ask(self, asker: Asker, prompt: str, *, password: bool) -> str:
-        """Ask the client whose request runs for a line; from any thread but the control thread.
-
-        Raises:
-            EOFError: that client has gone, or says that its input is over.
-            KeyboardInterrupt: from the signal handler, while it waits.
-        """
-        content = {"prompt": prompt, "password": password}
-        with self._asking:
-            frames = self._stdin.end.compose(b"input_request", content, parent=asker.parent)
-            question = Question(asker, frames)
-            try:
-                self._questions.append(question)
-                self.wake()
-                while not question.answered.wait(TRY_AGAIN if question.tries_left else None):
-                    self._questions.append(question)
-                    self.wake()
-            finally:
-                question.answered.set()  # an interrupt closes it: no answer is for it any more
-        if question.value is None:
-            raise EOFError("the client that asked for this cell can't be asked for input")
-        if question.value == END_OF_FILE:
-            raise EOFError("the input is over")
-        return question.value
+        self._waker.wake()
 
     def _woken(self) -> None:
-        signals = os.read(self._wake_read, 4096)
+        signals = self._waker.caught()
         self._publisher.welcome()  # those that did not have their turn yet
-        while self._questions:
-            question = self._questions.popleft()
-            if question.tries_left and not question.answered.is_set():
-                self._open = question
-                self._put(question)
+        self._questions.put()
+        self._aside.go_on()
         self._on_wake(signals)
 
     def _tick(self) -> None:
         self._on_tick()
         self._publisher.renew()
-        question, clients = self._open, self._clients
-        if question is None or clients is None:
-            return
-        # Its session may have been dropped, or its place taken: then nobody is left to answer.
-        if clients.current(question.asker.peer) is None:
-            question.answer(None)
-            self._open = None
-
-    def _put(self, question: Question) -> None:
-        """Put a question to its client, or to the session that took over from it."""
-        if self._clients is not None:
-            question.asked = self._clients.current(question.asker.peer)
-        sent = self._stdin.send(question.frames, question.asker.peer)
-        question.tries_left = 0 if sent else question.tries_left - 1
-        if not sent and (question.tries_left <= 0 or self._clients is not None):
-            question.answer(None)
+        self._questions.close_those_of_who_has_gone()
 
     def _receive_stdin(self) -> None:
-        for frames in receive_some(self._stdin.socket):
-            message = self._stdin.take(frames)
-            if message is None:
-                continue
-            if message.header.msg_type == BIND:
-                self._reply(self._stdin, message, ok())
-                self._ask_again(message.peer)
-            elif self._open is None or not self._open.is_answered_by(message):
-                self._stdin.end.refuse(NOT_ASKED)
-            else:
-                question, self._open = self._open, None
-                question.answer(message.content.value)
-
-    def _ask_again(self, peer: Peer) -> None:
-        """A client has shaken hands again: its new session can be asked what the old one was."""
-        question = self._open
-        if question is None or question.answered.is_set() or self._clients is None:
-            return
-        if question.asked != peer.session == self._clients.current(question.asker.peer):
-            self._put(question)
+        self._receive(self._stdin, self._questions.heed)
 
     def _receive_control(self) -> None:
-        for frames in receive_some(self._control.socket):
-            message = self._control.take(frames)
-            if message is None:
-                continue
-            if message.header.msg_type == BIND and self._clients is not None:
-                self._bind(self._clients, message)
-            else:
-                self._answer(message)
+        self._receive(self._port, self._serve)
 
-    def _bind(self, clients: KernelChannelHmac, message: Message) -> None:
-        """Give a client its place, perhaps that of an older session of its own."""
-        peer = message.peer
+    def _receive(self, port: Port, act: Callable[[Message], None]) -> None:
+        """Act on each message that has come: what one brings about costs the others nothing."""
+        for frames in port.inbox.some():
+            message = None
+            try:
+                message = port.take(frames)
+                if message is not None:
+                    act(message)
+            except Exception as problem:  # noqa: BLE001 - a bug of ours
+                port.fail(message, problem)
+
+    def _serve(self, message: Message) -> None:
+        self._aside.begin(self._performer.perform(message))
+
+
+class Aside:
+    """Does what handlers of control would have to wait for, in a thread of its own.
+
+    Args:
+        wake: has the control thread call `go_on`.
+    """
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
+        self._done: deque[tuple[Request, Work]] = deque()
+
+    def begin(self, request: Request) -> None:
+        """Do a request; it ends here and now unless its handler awaits `aside`."""
+        self._step(request, partial(request.send, None))
+
+    def go_on(self) -> None:
+        """Go on with those whose work is done."""
+        while self._done:
+            self._step(*self._done.popleft())
+
+    def _step(self, request: Request, step: Work) -> None:
+        with contextlib.suppress(StopIteration):
+            start_thread("minikernel aside", partial(self._work, request, step()))
+
+    def _work(self, request: Request, work: Work) -> None:
         try:
-            content = clients.bind(peer, message.content.replaces)
-        except TooManySessions as problem:
-            self._control.end.refuse(problem.reason)
-            self._reply(self._control, message, error(problem.ename, str(problem)))
-            return
-        self._reply(self._control, message, content)
-        if clients.observes(peer):
-            self._publisher.welcome_client()
-
-    def _answer(self, message: Message) -> None:
-        parent = message.header_frame
-        self._publisher.status(BUSY, parent)
-        content, effect = self._dispatch.answer(message)
-        self._reply(self._control, message, content)
-        if effect is Effect.STOP:
-            reply = reply_type(message.header.msg_type)
-            self._publisher.publish(reply, content, parent=parent)
-        self._publisher.status(IDLE, parent)
-        self._effects(effect)
-
-    def _reply(self, port: Port, message: Message, content: Mapping[str, object]) -> None:
-        msg_type = reply_type(message.header.msg_type)
-        frames = port.end.compose(msg_type, content, parent=message.header_frame)
-        port.send(frames, message.peer)
+            step = partial(request.send, work())
+        except Exception as problem:  # noqa: BLE001 - the handler's to see
+            step = partial(request.throw, problem)
+        self._done.append((request, step))
+        self._wake()

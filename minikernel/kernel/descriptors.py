@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import sys
+from os import read  # not looked up in `os`, where cells patch
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,12 @@ class Pipe:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def read(self, *, final: bool) -> str:
-        """Return what stands in the pipe; with `final` also half a character."""
+        """Return what is in the pipe; with `final` also half a character."""
         chunks: list[bytes] = []
         # No more than the pipe can have held when we were called: somebody may write for ever.
         for _ in range(0, self._capacity, READ):
             try:
-                chunks.append(os.read(self.end, READ))
+                chunks.append(read(self.end, READ))
             except BlockingIOError:
                 break
             if len(chunks[-1]) < READ:
@@ -70,7 +71,7 @@ class CStdio:
             self._fflush()
         elif len(sys.modules) != self._modules:
             modules = len(sys.modules)
-            if "_ctypes" in sys.modules or any(map(_is_foreign, [*sys.modules.items()])):
+            if "ctypes" in sys.modules or any(map(_is_foreign, [*sys.modules.items()])):
                 with contextlib.suppress(ImportError, OSError):  # no descriptor is left: next time
                     self._fflush = _load_fflush()
             else:

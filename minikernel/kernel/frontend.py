@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from minikernel.kernel import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minikernel.interpreter.base import MimeBundle
     from minikernel.kernel.publisher import Publisher
-
-
-class Ask(Protocol):
-    """Asks the user for a line."""
-
-    def __call__(self, prompt: str, *, password: bool) -> str:
-        """The line."""
+    from minikernel.kernel.questions import Questions
 
 
 class Frontend:
     """The kernel, as `interpreter.base.Frontend` sees it."""
 
-    def __init__(self, publisher: Publisher, flush: Callable[[], None], ask: Ask) -> None:
+    def __init__(
+        self, publisher: Publisher, flush: Callable[[], None], questions: Questions
+    ) -> None:
         self._publisher = publisher
         self._flush = flush  # what was printed before comes before
-        self._ask = ask
+        self._questions = questions
 
     def display(
         self,
@@ -33,10 +31,13 @@ class Frontend:
         *,
         display_id: str | None = None,
         update: bool = False,
+        transient: MimeBundle | None = None,
     ) -> None:
         """Publish a display, or the new content of one."""
         self._flush()
-        transient = {} if display_id is None else {"display_id": display_id}
+        transient = dict(transient or {})
+        if display_id is not None:
+            transient["display_id"] = display_id
         content = {"data": data, "metadata": metadata, "transient": transient}
         msg_type = b"update_display_data" if update else b"display_data"
         self._publisher.publish(msg_type, content)
@@ -54,5 +55,7 @@ class Frontend:
 
     def input(self, prompt: str, *, password: bool = False) -> str:
         """Ask over stdin."""
+        if fork.happened():
+            raise EOFError("a forked child can't ask for input")
         self._flush()
-        return self._ask(prompt, password=password)
+        return self._questions.input(prompt, password=password)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.transport.ring_file import RingFile
+from minikernel.errors import ConfigError
+from minikernel.transport.clock import Clock
+from minikernel.transport.ring_file import RingFile, remove_unlocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,9 @@ class DurableMemory:
 
     def __init__(self, path: Path, key: SecretKey, log: Log) -> None:
         self._log = log
+        self._path, self._key = path, key
         self._ring: RingFile | None = None
+        self._moved: list[RingFile] = []  # files with other names now, which stay locked
         self._is_behind = False  # the file has missed something
         self._retry_at = 0.0  # of the monotonic clock
         try:
@@ -48,29 +51,60 @@ class DurableMemory:
             self._ring.record(slot, digest)
         except OSError as problem:
             self._is_behind = True
-            self._retry_at = time.monotonic() + RETRY
+            self._retry_at = Clock.monotonic() + RETRY
             self._tell(problem)
 
     def catch_up(self) -> None:
-        """Write what the file has missed, if there is room again; to be called now and then."""
-        if self._is_behind and time.monotonic() > self._retry_at:
-            self._retry_at = time.monotonic() + RETRY
-            with contextlib.suppress(OSError):
+        """Write what the file has missed, if there is room again; to be called now and then.
+
+        A file that somebody has removed or replaced is made anew.
+        """
+        if self._ring is not None and not self._is_behind and not self._ring.is_in_place:
+            self._is_behind = True
+            self._log.line("the replay memory's file was removed or replaced")
+        if self._is_behind and Clock.monotonic() > self._retry_at:
+            self._retry_at = Clock.monotonic() + RETRY
+            with contextlib.suppress(OSError, ConfigError):
                 self.replays.rewrite(self._rewrite)
 
     def _rewrite(self, ring: bytes) -> None:
         if self._ring is None:
             return
+        if not self._ring.is_in_place:
+            former, self._ring = self._ring, RingFile(self._path, self._key, wait=0.0)
+            self._part_with(former)
         self._ring.rewrite(ring)
         self._is_behind = False
         self._log.line("the replay memory is in its file again")
 
+    def _part_with(self, former: RingFile) -> None:
+        """Keep the lock of a file that was moved: no kernel may begin with a past that goes on."""
+        held = [*self._moved, former]
+        self._moved = [ring for ring in held if ring.has_a_name]
+        for ring in held:
+            if ring not in self._moved:
+                ring.close()
+
+    def forget(self) -> None:
+        """In the child after a fork: else it would keep the lock."""
+        for ring in (self._ring, *self._moved):
+            if ring is not None:
+                ring.close()
+
     def _tell(self, problem: OSError) -> None:
         self._log.line(f"the replay memory is kept in RAM only: {problem.strerror or problem}")
 
-    def close(self) -> None:
-        """Unlock the file."""
+    def close(self, *, keep: bool = True) -> None:
+        """Unlock the file.
+
+        Args:
+            keep: whether it stays: a key whose connection file has gone is not used again.
+        """
         if self._ring is not None:
             self._retry_at = 0.0
             self.catch_up()
-            self._ring.close()
+            for ring in (self._ring, *self._moved):
+                ring.close()
+            if not keep:
+                with contextlib.suppress(OSError):
+                    remove_unlocked(self._path)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minikernel.auth import registry
-from minikernel.auth.jupyter_hmac import PREFIX
 from minikernel.errors import ConfigError
 from minikernel.interpreter.base import Failure
 from minikernel.interpreter.python import PythonEngine
-from minikernel.transport import connection
+from minikernel.transport import connection, plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from minikernel.auth.keys import SecretKey
-    from minikernel.auth.replay_memory import ReplayMemory
-    from minikernel.auth.scheme import Scheme
+    from minikernel.auth.spec import Traits
     from minikernel.interpreter.base import Engine, Frontend
 
     # (frontend, *, history_file: Path | None); the class itself, for most
@@ -45,6 +41,29 @@ class Options:
     curve_clients: str | None = None  # who may connect; None: who knows the kernel's public key
 
 
+def connection_file(options: Options) -> tuple[Path, bool]:
+    """The connection file, and whether we made it."""
+    if options.connection_file is not None:
+        return Path(options.connection_file).absolute(), False
+    scheme = options.scheme or registry.DEFAULT
+    keyless = plugins.find(scheme).traits.keyless
+    fields = connection.new_fields(
+        transport=options.transport,
+        ip=options.ip,
+        signature_scheme=registry.DEFAULT if keyless else scheme,
+        key="" if keyless else os.urandom(32).hex(),
+    )
+    if options.encryption in {"auto", "required"}:
+        from minikernel.transport.curve import new_pair  # noqa: PLC0415 - if it is asked for
+
+        fields |= new_pair()
+    path = connection.runtime_dir() / f"kernel-{os.urandom(8).hex()}.json"
+    if options.transport == "ipc":
+        fields["ip"] = str(path.with_suffix("")) + "-ipc"
+    connection.write(path, fields)
+    return path, True
+
+
 def parent() -> int | None:
     """The process whose end is to be ours (JPY_PARENT_PID, set by jupyter_client); None: nobody's.
 
@@ -57,7 +76,7 @@ def parent() -> int | None:
 
 
 def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
-    """The scheme to run: the file's, or "null" if that was asked for and the key is empty.
+    """The scheme to run: the file's, or one without a key if it was asked for and there is none.
 
     Raises:
         ConfigError: the file and the options don't go together.
@@ -65,38 +84,19 @@ def scheme_name(info: connection.ConnectionInfo, options: Options) -> str:
     if info.is_invitation:
         raise ConfigError("the connection file is an invitation: a kernel runs with its owner's")
     asked, said = options.scheme, info.signature_scheme
-    if asked == registry.NULL and not info.key:
-        return registry.NULL
     if asked is not None and asked != said:
+        if not info.key and plugins.find(asked).traits.keyless:
+            return asked
         raise ConfigError(f"the connection file asks for {said!r}, and --scheme for {asked!r}")
-    if options.refuse and said not in registry.WITH_SESSIONS:
-        raise ConfigError(f"{said} knows no invitations that --refuse could take back")
-    if said in registry.WITH_SESSIONS and not options.guards:
-        raise ConfigError(f"{said} has no guards that could be off: leave out --guards")
     return said
 
 
-def make_scheme(name: str, key: SecretKey, memory: ReplayMemory | None) -> Scheme:
-    """The kernel's end of a scheme without sessions.
-
-    Args:
-        name: of the scheme.
-        key: of the connection file.
-        memory: what was accepted before, if that is remembered.
-
-    Raises:
-        ConfigError: the scheme is unknown or refuses the key.
-    """
-    if name != registry.CHALLENGE_ONCE:
-        return registry.create(name, key, memory)
-    from minikernel.auth.challenge_once import KernelChallengeOnce  # noqa: PLC0415 - few kernels need it
-
-    return KernelChallengeOnce(key, entropy=os.urandom, clock=time.monotonic)
-
-
-def remembers(name: str, options: Options) -> bool:
-    """Whether replays are remembered: other schemes have counters, or nothing."""
-    return options.guards and name.startswith(PREFIX)
+def check(name: str, traits: Traits, options: Options) -> None:
+    """See that a scheme has what the options are about. Raises ConfigError."""
+    if options.refuse and not traits.invitations:
+        raise ConfigError(f"{name} knows no invitations that --refuse could take back")
+    if traits.sessions and not options.guards:
+        raise ConfigError(f"{name} has no guards that could be off: leave out --guards")
 
 
 def make_engine(options: Options, frontend: Frontend) -> Engine:

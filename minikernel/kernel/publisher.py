@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from minikernel.auth.scheme import Address
-from minikernel.transport.sockets import BURST, receive_nowait, send
-from minikernel.wire.content import BUSY
+from minikernel.errors import FramingError
+from minikernel.kernel import fork
+from minikernel.transport.sharing import Sharing
+from minikernel.transport.sockets import BURST, MAX_MESSAGE, Inbox, send
+from minikernel.wire.channels import Channel
+from minikernel.wire.content import BUSY, IDLE
 from minikernel.wire.message import EMPTY, dumps, loads_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from minikernel.protocol.end import ChannelEnd
+    from minikernel.kernel.interrupts import Gate
+    from minikernel.kernel.request import Requests
+    from minikernel.protocol.kernel import KernelConnection
     from minikernel.transport.sockets import KernelSockets
 
 _Message = tuple[bytes, bytes, bytes, "Mapping[str, Any] | None", "Sequence[bytes]"]
-SUBSCRIBE = b"\x01"
+SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
 WELCOME = b"iopub_welcome"
 FEW = 4  # subscribers that a cell's output may stop for
 GREETINGS = 100  # that go out in a second, and different topics that wait for their greeting
@@ -31,39 +36,36 @@ class Publisher:
 
     Args:
         sockets: of the kernel.
-        end: of iopub.
+        connection: the kernel's side of all channels.
+        requests: know whose an output is.
         greets: whether a subscription is answered by an iopub_welcome (JEP 65).
-        on_deferred: called in the main thread, after a message is out, if an interrupt came
-            while it was being sent.
+        gate: opened again after a message is out.
         on_more: called if there are more subscribers to greet than one turn allows.
     """
 
     def __init__(
         self,
         sockets: KernelSockets,
-        end: ChannelEnd,
+        connection: KernelConnection,
+        requests: Requests,
+        gate: Gate,
         *,
         greets: bool,
-        on_deferred: Callable[[], None],
         on_more: Callable[[], None],
     ) -> None:
-        self.parent = EMPTY  # header of the request that outputs belong to
-        self.forked = False  # in a child: it is no kernel
         self._subscribed = threading.Event()
         self._sockets = sockets
-        self._end = end
+        self._inbox = Inbox(sockets.iopub, MAX_MESSAGE[Channel.IOPUB])
+        self._connection = connection
+        self._tally = connection.ends[Channel.IOPUB].tally
+        self._requests = requests
         self._greets = greets
-        self._on_deferred = on_deferred
+        self._gate = gate
         self._on_more = on_more
-        self._main = threading.get_ident()
-        self._deferred = False
         self._postponed: deque[_Message] = deque()
         self._owed: deque[bytes] = deque()  # topics whose new subscribers are not greeted yet
         self._left = GREETINGS
-        os.register_at_fork(after_in_child=self._after_fork)
-
-    def _after_fork(self) -> None:
-        self.forked = True
+        self._sharing = Sharing()
 
     def publish(
         self,
@@ -74,15 +76,23 @@ class Publisher:
         metadata: Mapping[str, Any] | None = None,
         buffers: Sequence[bytes] = (),
     ) -> None:
-        """Send a message to all subscribers; in a forked child, to nobody."""
-        if self.forked:
+        """Send a message to all subscribers; in a forked child, to nobody.
+
+        Args:
+            msg_type: of the message.
+            content: JSON, or what becomes JSON.
+            parent: header of the request; None: that of this thread or task.
+            metadata: besides what the kernel adds.
+            buffers: of the message.
+        """
+        if fork.happened():
             return
-        parent = self.parent if parent is None else parent
+        parent = self._requests.mine().parent if parent is None else parent
         # Objects of the user's become JSON here: their code must not run under the lock.
         content = content if isinstance(content, bytes) else dumps(content)
         metadata = loads_dict(dumps(metadata)) if metadata else None
         message = (msg_type, content, parent, metadata, buffers)
-        if self.sending():
+        if self._gate.sending():
             self._postponed.append(message)
             return
         with self._sockets.iopub_lock:
@@ -92,11 +102,7 @@ class Publisher:
             self._send_postponed()
         if more:
             self._on_more()
-        self.resume()
-
-    def sending(self) -> bool:
-        """Whether this thread is sending: a finaliser or signal handler may come in between."""
-        return self._sockets.iopub_lock._is_owned()  # type: ignore[attr-defined, no-any-return] # noqa: SLF001 - as threading.Condition asks
+        self._gate.resume()
 
     def _send_postponed(self) -> None:
         while self._postponed:
@@ -110,25 +116,13 @@ class Publisher:
         metadata: Mapping[str, Any] | None,
         buffers: Sequence[bytes],
     ) -> None:
-        frames = self._end.compose(
-            msg_type, content, parent=parent, metadata=metadata, buffers=buffers
+        frames = self._connection.publish(
+            msg_type, content, topic=msg_type, parent=parent, metadata=metadata, buffers=buffers
         )
-        self._hand_over(frames, msg_type)
-
-    def _hand_over(self, frames: list[bytes], topic: bytes) -> None:
-        sealed = self._end.seal(frames, Address((topic,)))
-        if sealed is not None:
-            send(self._sockets.iopub, sealed)
-
-    def defer_interrupt(self) -> None:
-        """Note that an interrupt came when the main thread could not be interrupted."""
-        self._deferred = True
-
-    def resume(self) -> None:
-        """Let an interrupt take effect that was deferred; called in the main thread."""
-        if self._deferred and threading.get_ident() == self._main:
-            self._deferred = False
-            self._on_deferred()
+        if frames is not None:
+            if buffers:
+                frames[-len(buffers) :] = self._sharing.frames(frames[-len(buffers) :])
+            send(self._sockets.iopub, frames)
 
     def wait_for_subscriber(self) -> None:
         """Wait for the first subscriber of the kernel's life, but not for long.
@@ -167,15 +161,21 @@ class Publisher:
             self._left -= 1
             topic = self._owed.popleft()
             content = {"subscription": topic.decode("utf-8", "replace")}
-            self._hand_over(self._end.compose(WELCOME, content), topic)
+            frames = self._connection.publish(WELCOME, content, topic=topic)
+            if frames is not None:
+                send(self._sockets.iopub, frames)
         return more
 
     def _take_subscriptions(self, most: int) -> bool:
         for _ in range(most):
-            frames = receive_nowait(self._sockets.iopub)
+            frames = self._inbox.next()
             if frames is None:
-                return False
-            if len(frames) == 1 and frames[0].startswith(SUBSCRIBE):
+                return self._inbox.unfinished
+            if len(frames) != 1 or not frames[0].startswith((SUBSCRIBE, UNSUBSCRIBE)):
+                self._tally.rejected[FramingError.reason] += 1
+                if not frames:  # it may have been long
+                    break
+            elif frames[0].startswith(SUBSCRIBE):
                 self._subscribed.set()
                 self._owe(frames[0].removeprefix(SUBSCRIBE))
         return True
@@ -197,6 +197,17 @@ class Publisher:
         """Publish a status; `state` is its content."""
         self.publish(b"status", state, parent=parent)
 
-    def stream(self, name: str, text: str) -> None:
+    @contextlib.contextmanager
+    def working(self, parent: bytes, *, announced: bool = True) -> Iterator[None]:
+        """Busy before, idle after; nothing if that is not to be announced."""
+        if announced:
+            self.status(BUSY, parent)
+        try:
+            yield
+        finally:
+            if announced:
+                self.status(IDLE, parent)
+
+    def stream(self, name: str, text: str, parent: bytes | None = None) -> None:
         """Publish text of stdout or stderr."""
-        self.publish(b"stream", {"name": name, "text": text})
+        self.publish(b"stream", {"name": name, "text": text}, parent=parent)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import threading
-import time
 from typing import TYPE_CHECKING
 
-from minikernel.errors import ContentError
-from minikernel.kernel.dispatch import error_reply
-from minikernel.wire.content import BUSY, IDLE
+from minikernel.errors import InternalError
+from minikernel.protocol.kernel import error_reply
+from minikernel.transport.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import contextlib
+    from collections.abc import Callable
 
     from minikernel.errors import RemoteProtocolError
-    from minikernel.kernel.dispatch import ErrorReply
     from minikernel.kernel.publisher import Publisher
     from minikernel.protocol.end import ChannelEnd
+    from minikernel.protocol.kernel import ErrorReply
 
 INTERVAL = 1.0  # seconds between two log lines, at least
 
@@ -42,13 +41,21 @@ class Log:
     def offer(self, text: str) -> bool:
         """Write a line, if it may be written now; what is offered again later is not counted."""
         with self._lock:
-            now = time.monotonic()
+            now = Clock.monotonic()
             if now < self._next or not _is_read(self._descriptor()):
                 return False
             more = f" (and {self._left_out} lines left out)" if self._left_out else ""
             self._next, self._left_out = now + INTERVAL, 0
+        return self._write(text + more)
+
+    def last(self, text: str) -> None:
+        """Write why the kernel ends, whenever the line before was."""
+        if _is_read(self._descriptor()):
+            self._write(text)
+
+    def _write(self, text: str) -> bool:
         try:
-            os.write(self._descriptor(), f"minikernel: {text}{more}\n".encode())
+            os.write(self._descriptor(), f"minikernel: {text}\n".encode())
         except OSError:
             return False  # the terminal has gone, or its disk is full; the ledger still tells
         return True
@@ -71,15 +78,12 @@ class Refusals:
     def note(self, end: ChannelEnd, problem: RemoteProtocolError) -> ErrorReply | None:
         """Log a refusal; how to answer it, if it was an authentic request."""
         total = sum(end.tally.rejected.values())
-        self._log.line(f"{end.channel.value}: refused, {problem.reason}; {total} so far")
-        return error_reply(problem) if isinstance(problem, ContentError) else None
+        what = f"refused, {problem.reason}"
+        if isinstance(problem, InternalError):
+            what = f"{problem.reason}, {problem}"
+        self._log.line(f"{end.channel.value}: {what}; {total} so far")
+        return error_reply(problem)
 
-    @contextlib.contextmanager
-    def around(self, reply: ErrorReply) -> Iterator[None]:
-        """Publishes busy and idle around an error reply, unless the client may not know."""
-        if reply.quiet:
-            yield
-            return
-        self._publisher.status(BUSY, reply.parent)
-        yield
-        self._publisher.status(IDLE, reply.parent)
+    def around(self, reply: ErrorReply) -> contextlib.AbstractContextManager[None]:
+        """Publishes busy and idle around an error reply, where all may hear of it."""
+        return self._publisher.working(reply.parent, announced=not reply.quiet)

@@ -5,22 +5,37 @@ from __future__ import annotations
 import codecs
 import io
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from minikernel.interpreter.base import REQUEST
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from minikernel.kernel.streams import Streams
+    from minikernel.kernel.request import Requests, Text
+
+_mine = REQUEST.get
+
+
+class Taker(Protocol):
+    """Who takes what was written."""
+
+    def grown(self, pending: Text, text: str, /) -> None:
+        """There is more than its limit, with this text."""
+
+    def published(self, pending: Text, /) -> None:
+        """It is to be published now, or soon."""
 
 
 class TextStream(io.TextIOBase):
-    """sys.stdout or sys.stderr.
+    """sys.stdout or sys.stderr. `write` takes no lock and reads no clock."""
 
-    `write` takes no lock and reads no clock: appending to a list is atomic, and `size` may err
-    when threads race, which only moves the point where the text is published.
-    """
-
-    __slots__ = ("limit", "parts", "size")  # a third of the cost of `write`, though __dict__ stays
+    __slots__ = (
+        "_number",
+        "_owner",
+        "_requests",
+        "alone",
+    )  # a third of its cost, though __dict__ stays
 
     encoding = "utf-8"
     errors = "replace"
@@ -29,15 +44,15 @@ class TextStream(io.TextIOBase):
     line_buffering = False
     write_through = False
 
-    def __init__(self, owner: Streams, label: str, descriptor: int) -> None:
-        self.label = label
+    def __init__(self, owner: Taker, label: str, number: int, requests: Requests) -> None:
         self.name = f"<{label}>"
-        self.parts: list[str] = []
-        self.size = 0  # characters in parts
-        self.limit = -1  # size from which `owner` wants to know; -1 if nothing is pending
         self.buffer = ByteStream(self)
         self._owner = owner
-        self._descriptor = descriptor
+        self._number = number  # in the texts of a request
+        self._requests = requests
+        # The running request's text, as long as no thread or task can have another request.
+        self.alone: Text | None = requests.running.texts[number]
+        requests.streams.append(self)
 
     def write(self, text: str, /) -> int:
         """Write; published a little later, with what follows.
@@ -45,30 +60,24 @@ class TextStream(io.TextIOBase):
         Raises:
             TypeError: `text` is not a string.
         """
-        if not isinstance(text, str):
+        if type(text) is not str and not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self.parts.append(text)
+        pending = self.alone or _mine(self._requests.running).texts[self._number]
+        pending.parts.append(text)
         length = len(text)
-        self.size = size = self.size + length
-        if size > self.limit:
-            self._owner.grown(self, text)
+        pending.size = size = pending.size + length
+        if size > pending.limit:
+            self._owner.grown(pending, text)
         return length
 
-    def take(self) -> str:
-        """Hand over what is pending; the caller holds the lock.
-
-        The list stays the same one, because a thread may be about to append to it. The limit is
-        set first: a text that comes too late to be taken then reports itself.
-        """
-        self.limit = -1
-        self.size = 0
-        parts = self.parts.copy()
-        del self.parts[: len(parts)]
-        return "".join(parts)
+    @property
+    def pending(self) -> Text:
+        """What the request of this thread or task has written, and is not yet published."""
+        return self._requests.mine().texts[self._number]
 
     def flush(self) -> None:
-        """Publish what is pending, as one message."""
-        self._owner.published(self)
+        """Publish what is pending; soon after another flush, in a moment."""
+        self._owner.published(self.pending)
 
     def close(self) -> None:
         """Flush. The stream stays open: the next cell needs it."""
@@ -84,7 +93,7 @@ class TextStream(io.TextIOBase):
 
     def fileno(self) -> int:
         """Return the descriptor that children inherit: 1 or 2."""
-        return self._descriptor
+        return self._number + 1
 
     def writable(self) -> bool:
         """Return True."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from minikernel.auth.channel_hmac_frames import (
+from minikernel.auth.channel_hmac.frames import (
     ENTRIES,
     HEADER,
     MAGIC,
@@ -19,18 +19,23 @@ from minikernel.auth.channel_hmac_frames import (
     published_digest,
     published_tag,
 )
-from minikernel.auth.channel_hmac_keys import Direction, SessionKeys
+from minikernel.auth.channel_hmac.keys import Direction, Master, SessionKeys
+from minikernel.auth.rights import Right
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.auth.channel_hmac.keys import Credential
+    from minikernel.auth.keys import SecretKey
     from minikernel.auth.scheme import KeyScheme
-    from minikernel.transport.passing import Passing
+    from minikernel.lab.network.passing import Passing
+    from minikernel.wire.message import Json
 
 COUNTER = slice(HEADER - 8, HEADER)
+PING = header(Type.PING, Channel.HEARTBEAT, bytes(SESSION_ID), 0)[:START]  # what it begins with
+GUEST_RIGHTS = Right.OBSERVE | Right.EXECUTE | Right.INPUT
 
 
 class Pen(Protocol):
@@ -43,8 +48,8 @@ class Pen(Protocol):
 class Copy:
     """Holds no key: copies what it has seen, with the next counter if there is one."""
 
-    def sign(self, seen: Passing, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002 - a Pen
-        """What stood there."""
+    def sign(self, seen: Passing, _frames: Sequence[bytes]) -> bytes:
+        """Return what was there."""
         auth = signature(seen)
         if not auth.startswith(MAGIC):
             return auth
@@ -58,19 +63,25 @@ class SharedKey:
     def __init__(self, scheme: KeyScheme) -> None:
         self._scheme = scheme
 
-    def sign(self, seen: Passing, frames: Sequence[bytes]) -> bytes:  # noqa: ARG002 - a Pen
-        """As anybody who holds the key would."""
+    def sign(self, _seen: Passing, frames: Sequence[bytes]) -> bytes:
+        """Sign as anybody who holds the key would."""
         return self._scheme.sign(frames)
 
 
 class SessionKey:
-    """Holds the keys of a session of channel-hmac, its own or the victim's."""
+    """Holds the keys of a session of channel-hmac, its own or the victim's.
 
-    def __init__(self, keys: SessionKeys) -> None:
+    Args:
+        keys: of that session.
+        ahead: what is added to the counter of what was seen on iopub, 0 to take its place.
+    """
+
+    def __init__(self, keys: SessionKeys, ahead: int = 0) -> None:
         self._keys = keys
+        self._ahead = ahead
 
     def sign(self, seen: Passing, frames: Sequence[bytes]) -> bytes:
-        """In the session and with the counter of what was seen, on iopub with the next one."""
+        """Sign in the session of what was seen."""
         auth = signature(seen)
         if seen.channel is Channel.IOPUB:
             return self._publication(seen, frames)
@@ -80,12 +91,25 @@ class SessionKey:
 
     def _publication(self, seen: Passing, frames: Sequence[bytes]) -> bytes:
         auth = signature(seen)
-        number = int.from_bytes(auth[COUNTER], "big")
+        number = int.from_bytes(auth[COUNTER], "big") + self._ahead
         head = header(Type.PUBLISH, Channel.IOPUB, auth[START : START + SESSION_ID], number)
         digest = published_digest(head, seen.frames[0], frames)
         key = self._keys.key(Channel.IOPUB, Direction.TO_CLIENT).reveal()
         sessions = [auth[at : at + SESSION_ID] for at in range(ENTRIES, len(auth), 24)]
         return publication(head, [(sid, published_tag(key, digest)) for sid in sessions])
+
+
+def invitation(key: SecretKey, client_id: str, rights: int) -> dict[str, str | int]:
+    """The fields that stand in a connection file in place of its key."""
+    psk = Master(key).invite(client_id, rights).psk.reveal().hex()
+    return {"client_id": client_id, "rights": int(rights), "client_key": psk}
+
+
+def session_pen(tape: Iterable[Passing], key: SecretKey, guest: str | None = None) -> SessionKey:
+    """The hand of who holds the key of the last session on a tape: the owner's, or a guest's."""
+    if guest is None:
+        return SessionKey(session_keys(tape, Master(key).owner()))
+    return SessionKey(session_keys(tape, Master(key).invite(guest, GUEST_RIGHTS)), ahead=1)
 
 
 def session_keys(tape: Iterable[Passing], credential: Credential) -> SessionKeys:
@@ -122,14 +146,19 @@ def parts(passing: Passing) -> list[bytes]:
 
 
 def msg_type(passing: Passing) -> str:
-    """Of a message; empty for what is none."""
+    """The type of a message; empty for anything else."""
     if not is_message(passing):
         return ""
     return str(json.loads(parts(passing)[0])["msg_type"])
 
 
+def session(passing: Passing) -> str:
+    """`header.session` of a message."""
+    return str(json.loads(parts(passing)[0])["session"])
+
+
 def content(passing: Passing) -> dict[str, Any]:
-    """Of a message."""
+    """The content of a message."""
     found: dict[str, Any] = json.loads(parts(passing)[3])
     return found
 
@@ -139,7 +168,7 @@ def parent_id(passing: Passing) -> str:
     return str(json.loads(parts(passing)[1]).get("msg_id", ""))
 
 
-def retold(seen: Passing, pen: Pen, **changed: Any) -> Passing:  # noqa: ANN401 - JSON
+def retold(seen: Passing, pen: Pen, **changed: Json) -> Passing:
     """A message that was seen, as another hand would have it.
 
     Args:

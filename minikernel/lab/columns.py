@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from minikernel.auth import registry
+from minikernel.auth.registry import DEFAULT
+from minikernel.transport import plugins
+
+if TYPE_CHECKING:
+    from minikernel.auth.spec import Traits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +21,7 @@ class Column:
         letter: as the matrix and the table of expectations say it.
         scheme: as `run --scheme` and `connect(scheme=...)` want it.
         options: of `minikernel run`.
-        bare: the victim remembers no replays, because its specification does not ask for it.
-        handshake: whether a client shakes hands before it speaks.
-        invitations: whether another client can be given a key of its own.
+        bare: the victim remembers no replays: its specification does not ask for it.
         curve: whether the sockets are encrypted.
     """
 
@@ -27,36 +30,34 @@ class Column:
     scheme: str
     options: tuple[str, ...] = ()
     bare: bool = False
-    handshake: bool = False
-    invitations: bool = False
     curve: bool = False
 
     @property
+    def traits(self) -> Traits:
+        """Of the scheme."""
+        return plugins.find(self.scheme).traits
+
+    @property
     def signature_scheme(self) -> str:
-        """Of the connection file."""
-        return registry.DEFAULT if self.scheme == registry.NULL else self.scheme
+        """The scheme as the connection file names it."""
+        return DEFAULT if self.traits.keyless else self.scheme
 
 
 OFF = ("--guards", "off")
-CHALLENGE_ONCE = "challenge-once"
-NULL = Column(name="null", letter="N", scheme=registry.NULL, options=OFF)
+NULL = Column(name="null", letter="N", scheme="null", options=OFF)
 CLEAR_KEY = Column(name="clear-key", letter="K", scheme="clear-key", options=OFF)
-ONCE = Column(name=CHALLENGE_ONCE, letter="O", scheme=CHALLENGE_ONCE, options=OFF, handshake=True)
-BARE = Column(name="jupyter-hmac-bare", letter="B", scheme=registry.DEFAULT, options=OFF, bare=True)
-GUARDED = Column(name="jupyter-hmac", letter="G", scheme=registry.DEFAULT)
+ONCE = Column(name="challenge-once", letter="O", scheme="challenge-once", options=OFF)
+BARE = Column(name="jupyter-hmac-bare", letter="B", scheme=DEFAULT, options=OFF, bare=True)
+GUARDED = Column(name="jupyter-hmac", letter="G", scheme=DEFAULT)
 CHANNEL = Column(
     name="channel-hmac",
     letter="C",
-    scheme=registry.CHANNEL_HMAC,
-    handshake=True,
-    invitations=True,
+    scheme="channel-hmac-sha256",
 )
 CURVE = Column(
     name="channel-hmac-curve",
     letter="V",
-    scheme=registry.CHANNEL_HMAC,
-    handshake=True,
-    invitations=True,
+    scheme="channel-hmac-sha256",
     curve=True,
 )
 

@@ -29,8 +29,12 @@ class Evidence(NamedTuple):
 
 
 def judged(let_through: object, seen: str) -> Evidence:
-    """Let through if it is true, else stopped."""
+    """The evidence that it was let through, if that is true, else stopped."""
     return Evidence(Outcome.THROUGH if let_through else Outcome.STOPPED, seen)
+
+
+Row = tuple[tuple[str, Outcome, str], ...]
+"""The letters of columns, what comes of an attack on them, and why."""
 
 
 class Attack(ABC):
@@ -38,11 +42,12 @@ class Attack(ABC):
 
     steps: ClassVar[tuple[str, ...]]
     wire: ClassVar[tuple[str, ...]]  # the frames that matter
+    expected: ClassVar[Row]  # what comes of it, where that is not expected.BY_DEFAULT
     initiated: ClassVar[bool] = False  # whether the man in the middle holds CURVE's secret keys
 
     @classmethod
     def title(cls) -> str:
-        """How it is called on the command line: CrossConnection is cross-connection."""
+        """Its name on the command line: CrossConnection is cross-connection."""
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
@@ -50,8 +55,8 @@ class Attack(ABC):
         """What it is after, in a sentence."""
         return (cls.__doc__ or "").strip()
 
-    def applies(self, column: Column) -> bool:  # noqa: ARG002 - most do
-        """Whether the scheme has what this attack attacks."""
+    def applies(self, _column: Column) -> bool:
+        """Whether the scheme has what this attack attacks; most do."""
         return True
 
     @abstractmethod
@@ -64,4 +69,4 @@ class OnHandshakes(Attack):
 
     def applies(self, column: Column) -> bool:
         """Whether there is a handshake."""
-        return column.handshake
+        return column.traits.handshake

@@ -1,14 +1,18 @@
-"""What each attack is expected to do to each scheme, and why."""
+"""What each attack is expected to do to each scheme, and why: all that the attacks say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from minikernel.lab import expected_alone, expected_between
+from minikernel.lab.attacks import ATTACKS
 from minikernel.lab.columns import SPECIFIED
+from minikernel.lab.reasons import CIPHERTEXT, NOTHING, STOPPED, THROUGH
 
 if TYPE_CHECKING:
-    from minikernel.lab.evidence import Outcome
+    from minikernel.lab.evidence import Outcome, Row
+
+BY_DEFAULT: Row = (("N", THROUGH, NOTHING), ("V", STOPPED, CIPHERTEXT))
+"""What holds where an attack says nothing of the column."""
 
 
 class Expectation(NamedTuple):
@@ -20,8 +24,8 @@ class Expectation(NamedTuple):
 
 EXPECTED: dict[tuple[str, str], Expectation] = {
     (column.name, attack.title()): Expectation(outcome, reason)
-    for attack, row in {**expected_alone.ROWS, **expected_between.ROWS}.items()
-    for letters, outcome, reason in row
+    for attack in ATTACKS
+    for letters, outcome, reason in (*BY_DEFAULT, *attack.expected)
     for column in SPECIFIED
     if column.letter in letters
 }

@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
     @property
     def is_surprise(self) -> bool:
-        """Whether it is anything but what the table says."""
+        """Whether it differs from what the table says."""
         return self.outcome is not self.expected.outcome
 
 

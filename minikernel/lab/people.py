@@ -1,27 +1,30 @@
-"""Those who use a kernel: each a client of the project's own, in a thread of its own."""
+"""Users of a kernel: each a client of the project's own, in its own thread."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import create
+from minikernel.auth.registry import create, find
 from minikernel.client.blocking import MiniKernelClient
+from minikernel.client.ledger import NAMES
 from minikernel.client.verifier import Verifier
 from minikernel.errors import MinikernelError
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from concurrent.futures import Future
 
     from minikernel.client.channels import HeartbeatChannel
     from minikernel.client.result import Result
+    from minikernel.client.verifier import TraceEvent
+    from minikernel.wire.message import Json
 
 PATIENCE = 20.0  # seconds until an attack is given up as broken
-MESSAGES = (Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
 
 
 class BareClient(MiniKernelClient):
@@ -31,8 +34,9 @@ class BareClient(MiniKernelClient):
     def verifier(self) -> Verifier:
         """Judges all messages of this client."""
         if self._verifier is None:
-            scheme = create(self.session.signature_scheme, SecretKey(self.session.key))
-            self._verifier = Verifier(scheme, self.session)
+            name = self.session.signature_scheme
+            scheme = create(name, SecretKey(self.session.key))
+            self._verifier = Verifier(scheme, self.session, find(name).traits)
         return self._verifier
 
 
@@ -65,7 +69,7 @@ class Person:
         options.setdefault("allow_stdin", "on_input" in options)
         return self._thread.submit(lambda: self.client.run(code, **options))
 
-    def run(self, code: str, **options: Any) -> Result:  # noqa: ANN401 - likewise
+    def run(self, code: str, **options: Any) -> Result:  # noqa: ANN401 - as above
         """Run a cell."""
         return self.start(code, **options).result()
 
@@ -85,7 +89,7 @@ class Person:
         *,
         buffers: tuple[bytes, ...] = (),
         parent: dict[str, Any] | None = None,
-        **header: str,
+        **header: Json,
     ) -> str:
         """Send one message, and wait for nothing; what its header says can be a lie.
 
@@ -102,7 +106,7 @@ class Person:
 
         return self._thread.submit(send).result()
 
-    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: Any) -> None:  # noqa: ANN401 - JSON
+    def execute(self, code: str, *, buffers: tuple[bytes, ...] = (), **header: Json) -> None:
         """Send a cell, and wait for nothing."""
         content: dict[str, Any] = {"code": code, "silent": False, "allow_stdin": False}
         self.say(Channel.SHELL, "execute_request", content, buffers=buffers, **header)
@@ -115,15 +119,53 @@ class Person:
         """Which of these requests the next reply to one of them answers, by their msg_id."""
 
         def wait(client: MiniKernelClient) -> str:
-            take = client.get_control_msg if channel is Channel.CONTROL else client.get_shell_msg
+            take = _take(client, channel)
             while (parent := take(timeout=PATIENCE)["parent_header"].get("msg_id")) not in asked:
                 pass
             return str(parent)
 
         return str(self.do(wait))
 
+    @contextlib.contextmanager
+    def traced(self) -> Iterator[list[TraceEvent]]:
+        """Record what passes meanwhile, and what becomes of it."""
+        came: list[TraceEvent] = []
+        self.do(lambda client: setattr(client, "trace", came.append))
+        try:
+            yield came
+        finally:
+            self.do(lambda client: setattr(client, "trace", None))
+
+    def status_of(self, channel: Channel, kind: str, **header: Json) -> str:
+        """Ask, and return what the reply says, whoever gets it; "none": none came before the next.
+
+        Args:
+            channel: control, where replies come in the order of the questions.
+            kind: of the question, without `_request`.
+            header: what its header says, a lie perhaps.
+        """
+        with self.traced() as came:
+            self.say(channel, f"{kind}_request", {}, **header)
+            self.do(lambda client: client.auth_status())
+        replies = [e for e in came if (e.direction, e.msg_type) == ("received", f"{kind}_reply")]
+        return str(json.loads(replies[0].frames[-1])["status"]) if replies else "none"
+
+    def replies_until(self, channel: Channel, asked: str) -> list[str]:
+        """Their msg_ids, as the client hands them out, up to the one that answers `asked`."""
+
+        def wait(client: MiniKernelClient) -> list[str]:
+            take, given = _take(client, channel), []
+            while True:
+                reply = take(timeout=PATIENCE)
+                given.append(str(reply["msg_id"]))
+                if reply["parent_header"].get("msg_id") == asked:
+                    return given
+
+        replies: list[str] = self.do(wait)
+        return replies
+
     def hurry(self, seconds: float) -> HeartbeatChannel:
-        """Begin the heartbeat anew, with so many seconds between two pings."""
+        """Restart the heartbeat, with so many seconds between two pings."""
 
         def begin(client: MiniKernelClient) -> HeartbeatChannel:
             client.hb_channel.stop()
@@ -151,12 +193,12 @@ class Person:
         return str(self.do(watch))
 
     def gaps(self, channel: Channel) -> int:
-        """Messages of this client that the kernel or it itself knows to be missing."""
+        """How many messages of this channel the kernel and it itself know to be missing."""
 
         def count(client: MiniKernelClient) -> int:
-            own = client.ledger[channel.value] if channel in MESSAGES else None
-            told = client.auth_status()[channel.value]
-            return max(getattr(own, "gaps", 0), getattr(told, "gaps", 0))
+            name = NAMES.get(channel.value, channel.value)
+            told = sum(row.gaps for row in client.auth_status() if row.channel == name)
+            return told + client.ledger[name].gaps
 
         return int(self.do(count))
 
@@ -165,3 +207,7 @@ class Person:
         with contextlib.suppress(MinikernelError):
             self._thread.submit(self.client.close).result()
         self._thread.shutdown()
+
+
+def _take(client: MiniKernelClient, channel: Channel) -> Callable[..., Any]:
+    return client.get_control_msg if channel is Channel.CONTROL else client.get_shell_msg

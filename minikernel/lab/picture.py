@@ -24,7 +24,7 @@ COLOURS = {
 
 
 def drawn(findings: Sequence[Finding]) -> Picture:
-    """The matrix of these findings; a cell tells on hover what was seen, and why."""
+    """The matrix of these findings; on hover a cell shows what was seen, and why."""
     cells = {
         (f.attack, f.column): Cell(
             word(f), COLOURS[f.outcome], f"{progress(f)}: {f.expected.reason}"

@@ -18,7 +18,7 @@ ROW = "{:<9} {:<9} " + "{:<9} " * len(PROPERTIES)
 
 
 def text() -> str:
-    """For each scheme a table; then the attack behind each cell."""
+    """A table for each scheme; then the attack behind each cell."""
     lines: list[str] = []
     for column in COLUMNS:
         lines += [column.name, _row("channel", "direction", *PROPERTIES)]

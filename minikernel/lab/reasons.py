@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from minikernel.lab.evidence import Outcome
 
-Row = tuple[tuple[str, Outcome, str], ...]
-"""For one attack: the letters of columns, what is expected of them, and why."""
-
 THROUGH, STOPPED = Outcome.THROUGH, Outcome.STOPPED
 NOTICED, ABSENT = Outcome.NOTICED, Outcome.ABSENT
 
@@ -15,7 +12,7 @@ CLEAR = "the key is in the message, and covers nothing else of it"
 TRUSTED = "after the challenge a message is unsigned; an identity is trusted, whoever uses it"
 ONCE_PATH = "the middle relayed the challenge: from then on it holds the authenticated connection"
 SIGNED = "the HMAC covers header, parent_header, metadata and content"
-UNSIGNED_BUFFERS = "the HMAC covers the four JSON frames; buffers stand outside"
+UNSIGNED_BUFFERS = "the HMAC covers the four JSON frames; buffers are left out"
 MARKED = "our client signs a digest of the buffers, in the metadata"
 ALL_COVERED = "the tag covers number, length and bytes of all frames, buffers too"
 MEMORY = "the kernel remembers what it accepted, in a file"
@@ -27,5 +24,5 @@ NO_ORDER = "a signature says nothing about what came before"
 SHARED = "all share one key: what one holder signs could be any other's"
 OWN_KEY = "each session has keys of its own, which no other client can derive"
 CLEARTEXT = "nothing is encrypted"
-CURVE = "CURVE encrypts every frame; who is not on the allow-list gets no connection"
+CURVE = "CURVE encrypts every frame; whoever is not on the allow-list gets no connection"
 CIPHERTEXT = "the middle holds no CURVE key: it sees no frame, and can change none"

@@ -15,20 +15,22 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from minikernel.auth.channel_hmac_frames import SESSION_ID, START, Type, header
-from minikernel.auth.channel_hmac_keys import Master, Right
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import NULL, create
+from minikernel.auth.registry import create
 from minikernel.client.launch import connect
 from minikernel.errors import LocalProtocolError, MinikernelError
 from minikernel.lab.attackers import (
+    GUEST_RIGHTS,
+    PING,
     Copy,
-    SessionKey,
     SharedKey,
+    invitation,
     is_greeting,
     msg_type,
-    session_keys,
+    session_pen,
 )
+from minikernel.lab.network.middle import Loose, Middle
+from minikernel.lab.network.relay import Relay
 from minikernel.lab.people import PATIENCE, BareClient, Person
 from minikernel.transport import connection
 from minikernel.transport.curve import (
@@ -38,8 +40,6 @@ from minikernel.transport.curve import (
     kernel_pair,
     new_pair,
 )
-from minikernel.transport.middle import Loose, Middle
-from minikernel.transport.relay import Relay
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
@@ -52,17 +52,16 @@ if TYPE_CHECKING:
     from minikernel.client.blocking import MiniKernelClient
     from minikernel.lab.attackers import Pen
     from minikernel.lab.columns import Column
+    from minikernel.lab.network.passing import Passing
     from minikernel.transport.curve import ClientKeys
-    from minikernel.transport.passing import Passing
+    from minikernel.wire.message import Json
 
 MOMENT = 1.0  # seconds that nothing must happen, for it to count as not happening
 TURN = 0.01  # seconds between two looks
-PING = header(Type.PING, Channel.HEARTBEAT, bytes(SESSION_ID), 0)[:START]  # what it begins with
 GUEST, NARROW = "guest", "onlooker"  # ids of invitations
-GUEST_RIGHTS = Right.OBSERVE | Right.EXECUTE | Right.INPUT
 
 
-class Unreadable(Exception):  # noqa: N818 - what it is
+class Unreadable(Exception):
     """The attack ends before it has begun: what passes is encrypted."""
 
 
@@ -86,7 +85,7 @@ class Marker:
 
 
 class Stage:
-    """Starts a kernel; close it, or leave it as a context manager.
+    """A kernel and its victim; close it, or leave it as a context manager.
 
     Args:
         column: the scheme.
@@ -103,13 +102,13 @@ class Stage:
         self._markers: list[Marker] = []
         self._people: list[Person] = []
         self._closed_with_us = contextlib.ExitStack()
-        key = "" if column.scheme == NULL else os.urandom(32).hex()
+        key = "" if column.traits.keyless else os.urandom(32).hex()
         fields = connection.new_fields(
             transport="tcp", ip="127.0.0.1", signature_scheme=column.signature_scheme, key=key
         )
         connection.write(self._file, {**fields, **(new_pair() if column.curve else {})})
         self.key = SecretKey(key.encode())
-        self._start()
+        self.start()
         try:
             self._wait_for_ports()
             self.info, self._fields = connection.read(self._file)
@@ -137,11 +136,12 @@ class Stage:
         self.kill()
         self._closed_with_us.close()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the kernel's process, again if it has been killed."""
         command = [sys.executable, "-m", "minikernel", "run", "-f", str(self._file)]
         command += ["--history", "off", *self.column.options]
-        if self.column.scheme == NULL:
-            command += ["--scheme", NULL]
+        if self.column.traits.keyless:
+            command += ["--scheme", self.column.scheme]
         if self.column.curve:
             command += ["--encryption", "required", "--curve-clients", str(self._admitted)]
         with (self._directory / "terminal.txt").open("ab") as log:
@@ -169,16 +169,16 @@ class Stage:
         self.kernel.wait()
 
     def restart(self) -> None:
-        """Kill the kernel and start another on the same file; everybody connects anew."""
+        """Kill the kernel and start another on the same file; everybody reconnects."""
         self.kill()
         for person in self._people:
             person.close()
         self._people.clear()
-        self._start()
+        self.start()
         self.warden = self.person()
         self.victim = self.behind_the_middle()
 
-    def person(self, *, patience: float = PATIENCE, **fields: Any) -> Person:  # noqa: ANN401 - of a connection file
+    def person(self, *, patience: float = PATIENCE, **fields: Json) -> Person:
         """A client with a connection file of its own, straight to the kernel."""
         file = self._directory / f"client-{uuid.uuid4().hex}.json"
         given = {**self._own_keys(), **fields}
@@ -200,8 +200,12 @@ class Stage:
         if self.blind:
             return Relay({c: self._address(c) for c in connection.PORTS})
         urls = {c: self.info.url(c) for c in connection.PORTS}
-        own = client_keys(self._own_keys()) if self.column.curve else None
+        own = self._listed_keys()
         return Middle(urls, own and (kernel_pair(self._fields).secret, own))
+
+    def _listed_keys(self) -> ClientKeys | None:
+        """The CURVE keys of a client that may connect."""
+        return client_keys(self._own_keys()) if self.column.curve else None
 
     def _address(self, channel: Channel) -> tuple[str, int]:
         return self.info.ip, getattr(self.info, connection.PORTS[channel])
@@ -225,50 +229,54 @@ class Stage:
 
     def other_holder(self, client_id: str = GUEST, rights: int = GUEST_RIGHTS) -> Person:
         """Somebody else who may use the kernel: with an invitation, where there are any."""
-        if not self.column.invitations:
+        if not self.column.traits.invitations:
             return self.person()
         return self.person(**self.invitation(client_id, rights))
 
     def invitation(self, client_id: str, rights: int) -> dict[str, Any]:
         """The fields of a connection file that make it an invitation."""
-        psk = Master(self.key).invite(client_id, rights).psk.reveal().hex()
-        return {"key": None, "client_id": client_id, "rights": int(rights), "client_key": psk}
+        return {"key": None, **invitation(self.key, client_id, rights)}
 
     def pen(self) -> Pen:
-        """Of somebody who holds the key of the connection file."""
-        if not self.column.invitations:
+        """A pen of a holder of the connection file's key."""
+        if not self.column.traits.invitations:
             return self._shared()
         self.heard(is_greeting)
-        return SessionKey(session_keys(self.middle.tape, Master(self.key).owner()))
+        return session_pen(self.middle.tape, self.key)
 
     def other_pen(self) -> Pen:
-        """Of another client: the same key, or that of a session with an invitation."""
-        if not self.column.invitations:
+        """Another client's pen: the same key, or that of a session with an invitation."""
+        if not self.column.traits.invitations:
             return self._shared()
         start = len(self.middle.tape)
         self.person(**self.invitation(GUEST, GUEST_RIGHTS), **self.middle.ports)
         self.heard(is_greeting)
-        credential = Master(self.key).invite(GUEST, GUEST_RIGHTS)
-        return SessionKey(session_keys(self.middle.tape[start:], credential))
+        return session_pen(self.middle.tape[start:], self.key, GUEST)
 
     def _shared(self) -> Pen:
-        if self.column.handshake:
+        if self.column.traits.handshake:
             return Copy()  # nothing is signed after the challenge: nothing is all there is to copy
-        scheme: Any = create(self.column.scheme, self.key)
-        return SharedKey(scheme)
+        return SharedKey(create(self.column.scheme, self.key))
 
-    def loose(self, channel: Channel, identity: bytes = b"") -> Loose:
-        """A stranger's socket, straight to the kernel."""
-        socket = Loose(self.info.url(channel), channel, identity, self._stranger_keys())
+    def loose(self, channel: Channel, identity: bytes = b"", *, listed: bool = False) -> Loose:
+        """A socket straight to the kernel.
+
+        Args:
+            channel: to which port.
+            identity: that it is to have, if it is one that was on the wire; empty: none.
+            listed: whether its owner may connect, where CURVE has a list; a stranger may not.
+        """
+        keys = self._listed_keys() if listed else self._stranger_keys()
+        socket = Loose(self.info.url(channel), channel, identity, keys)
         self._closed_with_us.callback(socket.close)
         return socket
 
     def _stranger_keys(self) -> ClientKeys | None:
-        """Of somebody who knows the kernel's public key, and has a pair that is on no list."""
+        """Keys of a stranger: the kernel's public one, and a pair that is on no list."""
         return client_keys(client_fields(self._fields)[0]) if self.column.curve else None
 
     def marker(self) -> Marker:
-        """A new one."""
+        """A new marker."""
         self._markers.append(Marker(self._directory / f"ran-{uuid.uuid4().hex}"))
         return self._markers[-1]
 
@@ -317,7 +325,7 @@ class Stage:
         self.warden.run("None")
 
     def settle_control(self, count: int) -> None:
-        """Likewise on control, while a cell runs."""
+        """Do the same on control, while a cell runs."""
         self.wait_until(lambda: self.looked_at(Channel.CONTROL) >= count)
 
     def wait_until(self, done: Callable[[], bool], patience: float = MOMENT) -> bool:

@@ -122,8 +122,10 @@ INTRODUCTION = """\
 
 `minikernel lab` plays these attacks over real sockets: a man in the middle on all five channels,
 strangers, other clients that hold a key, and kernels that are killed and started again. What came
-of an attack is read from what was executed, shown or lost, never from what a scheme says of it.
-Tests play them all, and fail when one of them does anything but what stands here.
+of an attack is read from what was executed, shown or lost, never from what a scheme says of it;
+"told" means that the number of messages that are missing rose by as many as were dropped. Tests
+play them all, and fail when one of them differs from this page. Others take out the
+guards, one after the other (`tests/lab/guards.py`), and fail if the attack does not go through.
 
 Under CURVE many attacks end early: they begin with a message that the man in the middle has read,
 and he sees only ciphertext. They count as stopped once it was seen that nothing which passed could
@@ -137,7 +139,7 @@ minikernel lab --explain swap-requests
 ```
 
 The victim is this project's client. `null`, `clear-key` and `jupyter-hmac-bare` run with
-`--guards off`. What each scheme can prove on each channel stands in [channels.md](channels.md).
+`--guards off`. What each scheme can prove on each channel is in [channels.md](channels.md).
 This page is written by `make docs-lab`.
 """
 

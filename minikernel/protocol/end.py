@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from minikernel.errors import ContentError, Reflected, RemoteProtocolError, Stale
+from minikernel.errors import (
+    ContentError,
+    ForPredecessor,
+    PermissionDenied,
+    Reflected,
+    RemoteProtocolError,
+    Stale,
+    internal,
+    refusal,
+)
 from minikernel.protocol.marks import NO_BUFFERS, check_buffers, mark, numbered_template
 from minikernel.wire.channels import Channel, Role, may_carry
 from minikernel.wire.frames import JSON_FRAMES, LIMITS, Limits, join, split
@@ -26,11 +35,17 @@ from minikernel.wire.message import (
     loads_header,
     loads_optional,
 )
+from minikernel.wire.peer import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from minikernel.auth.scheme import Peer, Scheme
+    from minikernel.auth.scheme import Scheme
+    from minikernel.wire.message import Header
+    from minikernel.wire.peer import Peer
+
+
+BELATED = 60.0  # seconds before a kernel's start for which a shutdown_request is for the one before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +56,7 @@ class Guards:
     channel_table: bool = True  # refuse types that don't belong on the channel
     buffers: bool = True  # sign buffers in the metadata, check those of a peer that does
     max_age: float | None = None  # seconds that a signed date may be old
+    started: float | None = None  # seconds since the epoch, of a kernel that others may precede
     run: str | None = None  # number what is published, as of this run; needs `buffers`
 
 
@@ -67,6 +83,7 @@ class ChannelEnd:
         guards: what is checked beyond the signature.
         contents: message type -> struct; other contents are decoded to dicts.
         now: seconds since the epoch, for `max_age`.
+        clock: seconds, monotonic, for schemes with a handshake.
         limits: frames that a message may have.
     """
 
@@ -80,6 +97,7 @@ class ChannelEnd:
         guards: Guards,
         contents: Mapping[str, type] | None = None,
         now: Callable[[], float] | None = None,
+        clock: Callable[[], float] = lambda: 0.0,
         limits: Limits = LIMITS,
     ) -> None:
         self.channel = channel
@@ -90,12 +108,13 @@ class ChannelEnd:
         self._guards = guards
         own = guards.own_session
         self._own = None if own is None else b'"%b"' % own.encode()  # in our headers' JSON
-        self._run = guards.run if channel is Channel.IOPUB else None
+        self._run = guards.run if channel is Channel.IOPUB and guards.buffers else None
         self._numbered = None if self._run is None else numbered_template(self._run)
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(struct) for name, struct in (contents or {}).items()
         }
         self._now = now
+        self._clock = clock
         self._limits = limits
 
     def compose(
@@ -108,8 +127,6 @@ class ChannelEnd:
         buffers: Sequence[bytes] = (),
     ) -> list[bytes]:
         """The frames of a message of ours, without the signature.
-
-        Numbered messages are sealed in the order in which they were composed.
 
         Args:
             msg_type: in ASCII.
@@ -131,21 +148,34 @@ class ChannelEnd:
         content: bytes | Mapping[str, Any],
         buffers: Sequence[bytes],
     ) -> list[bytes]:
-        """Likewise, for one who has made the header already. Raises TypeError."""
-        return [
-            header,
-            parent,
-            self._signed_metadata(metadata, buffers),
-            content if isinstance(content, bytes) else dumps(content),
-            *buffers,
-        ]
+        """The same for a header that is made already. Raises TypeError."""
+        return _frames(header, parent, self._signed_metadata(metadata, buffers), content, buffers)
+
+    def publish(
+        self,
+        msg_type: bytes,
+        content: bytes | Mapping[str, Any],
+        *,
+        topic: bytes,
+        parent: bytes = EMPTY,
+        metadata: Mapping[str, Any] | None = None,
+        buffers: Sequence[bytes] = (),
+    ) -> list[bytes] | None:
+        """Compose, number and sign a message for the subscribers of a topic; see `seal`.
+
+        Raises:
+            TypeError: a content or metadata that JSON has no form for; no number is spent.
+        """
+        header, signed = self._headers(msg_type), self._numbered_metadata(metadata, buffers)
+        frames = _frames(header, parent, signed, content, buffers)
+        return self.seal(frames, Address((topic,)))
 
     def seal(self, frames: list[bytes], to: Peer) -> list[bytes] | None:
         """Sign a message; what goes to the socket, before the next message is sealed.
 
         Args:
             frames: of `compose`.
-            to: the peer; on iopub the topic is its route.
+            to: the peer.
 
         Returns:
             None: there is no way to the peer yet.
@@ -165,24 +195,40 @@ class ChannelEnd:
         Raises:
             RemoteProtocolError: it proves nothing; it has been counted.
         """
-        *route, _, frame = frames
+        *route, _, frame = map(bytes, frames)  # a socket may have taken one for a large buffer
         try:
-            answer = self._scheme.greet(self.channel, frame, tuple(route))
+            answer = self._scheme.greet(self.channel, frame, tuple(route), self._clock())
         except RemoteProtocolError as error:
             self.tally.rejected[error.reason] += 1
             raise
+        except Exception as problem:
+            raise self.refused(problem) from problem
         return None if answer is None else join(route, answer)
+
+    def refused(self, problem: BaseException) -> RemoteProtocolError:
+        """Count an exception over a message that did not come as far as to verify; as what."""
+        error = refusal(problem)
+        self.tally.rejected[error.reason] += 1
+        return error
 
     def _signed_metadata(
         self, metadata: Mapping[str, Any] | None, buffers: Sequence[bytes]
     ) -> bytes:
         if not self._guards.buffers:
             return dumps(metadata) if metadata else EMPTY
+        if not metadata and not buffers:
+            return NO_BUFFERS
+        return dumps({**(metadata or {}), **mark(buffers)})
+
+    def _numbered_metadata(
+        self, metadata: Mapping[str, Any] | None, buffers: Sequence[bytes]
+    ) -> bytes:
+        if self._run is None or self._numbered is None:
+            return self._signed_metadata(metadata, buffers)
         number = self.tally.sent + 1
         if not metadata and not buffers:
-            return NO_BUFFERS if self._numbered is None else self._numbered % number
-        numbered = None if self._run is None else (self._run, number)
-        return dumps({**(metadata or {}), **mark(buffers, numbered)})
+            return self._numbered % number
+        return dumps({**(metadata or {}), **mark(buffers, (self._run, number))})
 
     def receive(self, frames: list[bytes]) -> Message:
         """Verify and decode the frames of one multipart message.
@@ -195,16 +241,10 @@ class ChannelEnd:
         except RemoteProtocolError as error:
             self.tally.rejected[error.reason] += 1
             raise
+        except Exception as problem:  # a MemoryError, or a bug of ours
+            raise self.refused(problem) from problem
         self.tally.verified += 1
         return message
-
-    def permits(self, peer: Peer, msg_type: str, session: str) -> bool:
-        """Whether a peer may say this, on whatever channel it belongs."""
-        try:
-            self._scheme.permit(peer, msg_type, session)
-        except ContentError:
-            return False
-        return True
 
     def refuse(self, reason: str) -> None:
         """Count a message that verified, and that its receiver refused for what it says."""
@@ -217,7 +257,8 @@ class ChannelEnd:
         # flush the replay memory with them. Only ours have the id in just these bytes.
         if self._own is not None and self._own in raw.frames[0]:
             raise Reflected("a message of our own came back")
-        peer = self._scheme.open(self.channel, raw.signature, raw.frames, raw.route)
+        now = self._clock()
+        peer = self._scheme.open(self.channel, raw.signature, raw.frames, raw.route, now)
         try:
             return self._decode(peer, raw.frames)
         except ContentError as error:
@@ -229,8 +270,10 @@ class ChannelEnd:
         header, echo = loads_header(header_frame)
         if header.session == self._guards.own_session:
             raise Reflected("somebody with the key speaks in our name")
+        claimed = False
         try:
-            self._scheme.permit(peer, header.msg_type, header.session)
+            self._admit(peer, header)
+            claimed = True
             message = Message(
                 peer,
                 header,
@@ -238,13 +281,24 @@ class ChannelEnd:
                 loads_optional(parent),
                 loads_optional(metadata),
                 self._content(header.msg_type, content),
-                frames[JSON_FRAMES:],
+                frames,
             )
             self._check(message)
         except ContentError as error:
-            error.msg_type, error.header = header.msg_type, echo
+            error.msg_type, error.header, error.claimed = header.msg_type, echo, claimed
             raise
+        except RemoteProtocolError:
+            raise
+        except Exception as problem:
+            failure = internal(problem, peer, header.msg_type, echo)
+            failure.claimed = claimed
+            raise failure from problem
         return message
+
+    def _admit(self, peer: Peer, header: Header) -> None:
+        self._scheme.claim(peer, header.msg_type, header.session)
+        if not self._scheme.may(peer, header.msg_type):
+            raise PermissionDenied("this client has not the right to ask for that")
 
     def _content(self, msg_type: str, frame: bytes) -> Any:  # noqa: ANN401 - a struct of the table, or a dict
         decoder = self._decoders.get(msg_type)
@@ -262,11 +316,46 @@ class ChannelEnd:
             check_buffers(message.metadata, message.buffers)
         if guards.max_age is not None:
             self._check_age(message.header.date, guards.max_age)
+        if guards.started is not None and msg_type == "shutdown_request":
+            _check_addressee(message.header.date, guards.started)
 
     def _check_age(self, date: str | None, max_age: float) -> None:
-        try:
-            sent = msgspec.convert(date, datetime).timestamp()
-        except (msgspec.ValidationError, ValueError, OverflowError):
-            raise Stale("no date") from None
+        sent = _moment(date)
+        if sent is None:
+            raise Stale("no date")
         if self._now is None or not abs(self._now() - sent) <= max_age:
             raise Stale("the signed date is too old, or not of this clock")
+
+
+def _frames(
+    header: bytes,
+    parent: bytes,
+    metadata: bytes,
+    content: bytes | Mapping[str, Any],
+    buffers: Sequence[bytes],
+) -> list[bytes]:
+    content = content if isinstance(content, bytes) else dumps(content)
+    return [header, parent, metadata, content, *buffers]
+
+
+def _check_addressee(date: str | None, started: float) -> None:
+    """A client's socket keeps what a dead kernel did not take for the next one on its ports.
+
+    Raises:
+        ForPredecessor: it was said shortly before this one was started. What is older, or has no
+            date, may be of another clock, which must not lock anybody out.
+    """
+    sent = _moment(date)
+    if sent is not None and 0 < started - sent <= BELATED:
+        raise ForPredecessor("this was meant for the kernel before: it is older than this one")
+
+
+def _moment(date: str | None, kind: type[datetime] = datetime) -> float | None:
+    """The date of a header in seconds since the epoch; None: it has none.
+
+    `kind` is the class as it was at the start: cells replace that of the module.
+    """
+    try:
+        return msgspec.convert(date, kind).timestamp()
+    except (msgspec.ValidationError, ValueError, OverflowError, OSError):
+        return None

@@ -1,4 +1,4 @@
-"""What our ends add to the metadata of a message: a digest of its buffers, and its number.
+"""What our ends add to the metadata of a message: a digest of its buffers, its number, whose it is.
 
 Stock peers ignore it (channel-hmac, section 8; docs/protocol.md, "Guards").
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MARK, BUFFERS, RUN, SEQUENCE = "minikernel", "buffers_sha256", "run", "sequence"
+CLIENT = "client"
 LARGEST = 2**53  # integers below it are exact in every JSON
 
 
@@ -34,12 +35,28 @@ def mark(
 
 
 def buffers_digest(buffers: Sequence[bytes]) -> str:
-    """SHA-256 over the number of buffers, their lengths, and themselves (channel-hmac, 8)."""
+    """SHA-256 over their number, their lengths, and themselves (channel-hmac, section 8)."""
     sizes = (len(buffers), *(memoryview(b).nbytes for b in buffers))
     digest = hashlib.sha256(b"".join(n.to_bytes(8, "big") for n in sizes))
     for buffer in buffers:
         digest.update(buffer)
     return digest.hexdigest()
+
+
+def asked_by(client_id: str | None) -> dict[str, dict[str, str]] | None:
+    """The addition to an execute_input: whose cell it is, where the kernel knows that.
+
+    Args:
+        client_id: as the scheme has verified it; the owner's is empty.
+    """
+    return None if client_id is None else {MARK: {CLIENT: client_id}}
+
+
+def asker_in(metadata: Mapping[str, object]) -> str | None:
+    """The name that `asked_by` has put into this metadata; None: none."""
+    found = metadata.get(MARK)
+    name = found.get(CLIENT) if isinstance(found, dict) else None
+    return name if isinstance(name, str) else None
 
 
 NO_BUFFERS = dumps(mark(()))

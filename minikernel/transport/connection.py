@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from minikernel.auth.keys import SecretKey
+from minikernel.auth.registry import DEFAULT
 from minikernel.errors import ConfigError
 from minikernel.wire.channels import Channel
 
 MAX_IPC_PATH = 103  # sun_path of macOS holds 104 bytes, the last one zero
 MAX_PORT = 65_535
+# An address, the name of a host or of an interface; 1.2.3 is none of these, and 1.2.3.4.5 neither.
+_HOST = (  # compiled when it is first used
+    r"(?a)\*|(\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[\w.-]+)?"
+    r"|(?=.{1,253}$)(?![\d.]+$)[A-Za-z0-9_]([\w-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([\w-]*[A-Za-z0-9_])?)*\.?"
+)
+LOOPBACK = "127.0.0.1"
 POLICIES = ("disabled", "auto", "required")  # jupyter_client's transport_encryption
 PORTS = {
     Channel.SHELL: "shell_port",
@@ -40,7 +48,7 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
     client_id: str | None = None  # of an invitation, which has these three instead of a key
     rights: int | None = None
     client_key: str | None = None
-    signature_scheme: str = "hmac-sha256"
+    signature_scheme: str = DEFAULT
     curve_publickey: str | None = None
     curve_secretkey: str | None = None
     curve_serverkey: str | None = None  # in the file of a client that may not be the kernel
@@ -49,6 +57,9 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
 
     def __repr__(self) -> str:
         return f"ConnectionInfo({self.transport}://{self.ip}, {self.signature_scheme})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ConnectionInfo holds a key, and is not pickled")
 
     @property
     def is_invitation(self) -> bool:
@@ -90,7 +101,7 @@ def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
         raise ConfigError(f"connection file {str(path)!r}: {error.strerror}") from None
     try:
         fields = msgspec.json.decode(content, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"connection file {str(path)!r} is no JSON object: {error}") from None
     try:
         info = msgspec.convert(fields, ConnectionInfo)
@@ -105,6 +116,8 @@ def _check(info: ConnectionInfo) -> None:
         raise ValueError(f"transport {info.transport!r} is neither tcp nor ipc")
     if "\0" in info.ip:
         raise ValueError("ip has a zero byte")
+    if info.transport == "tcp" and info.ip != LOOPBACK and not re.fullmatch(_HOST, info.ip):
+        raise ValueError(f"ip {info.ip!a} is neither an address nor the name of a host")
     for name in PORTS.values():
         if not 0 <= getattr(info, name) <= MAX_PORT:
             raise ValueError(f"{name} is no port number: {getattr(info, name)}")
@@ -153,12 +166,12 @@ def readable_by_others(path: str | os.PathLike[str]) -> bool:
 
 
 def write(path: str | os.PathLike[str], fields: dict[str, Any]) -> None:
-    """Write a connection file, mode 0600, whole or not at all.
+    """Write a connection file, mode 0600, whole or not at all; a link stays one.
 
     Raises:
         ConfigError: it can't be written.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,7 @@ HANDSHAKE = 3000  # ms that somebody may take to be admitted
 KERNEL_PAIR = ("curve_publickey", "curve_secretkey")
 CLIENT_PAIR = ("curve_client_publickey", "curve_client_secretkey")
 SERVER_KEY = "curve_serverkey"
+SETTLED = 2_000_000_000  # ns after which a file that is changed has another date, on any disk
 COMMENT = "#"  # no key begins so: the largest digit of Z85 would make more than 32 bits
 
 
@@ -119,17 +121,19 @@ class Server:
 class Clients:
     """The public keys of clients, in a file: one a line, what follows on the line is a remark.
 
-    The file is read for each new connection. What it says then counts; a file that is missing,
-    or that others can write, admits nobody.
+    The file is looked at for each new connection, and read if it has changed. What it says then
+    counts; one that is missing, or another's, or no file, or that others can write, admits nobody.
 
     Args:
         path: of the file; made, empty, if it is missing.
 
     Raises:
-        ConfigError: the file is malformed or can't be read, or others can write it.
+        ConfigError: the file is malformed or can't be read or used.
     """
 
     def __init__(self, path: str) -> None:
+        self._seen: tuple[int, ...] = ()
+        self._listed: frozenset[bytes] = frozenset()
         self._path = Path(path).absolute()  # user code may change the directory
         self._make()
         for number, key in self._keys():
@@ -146,24 +150,41 @@ class Clients:
         except OSError as error:
             raise _unusable(self._path, error) from None
 
+    def _check(self, status: os.stat_result) -> None:
+        _check_file(self._path, status)
+        if status.st_uid not in {os.getuid(), 0}:
+            raise ConfigError(f"list of clients {str(self._path)!r}: it belongs to another user")
+        if stat.S_IMODE(status.st_mode) & 0o022:
+            raise ConfigError(f"list of clients {str(self._path)!r}: others can write it")
+
     def __contains__(self, key: bytes) -> bool:
         try:
-            return any(listed.encode() == key for _, listed in self._keys())
-        except ConfigError:
-            return False
+            seen = _state(self._path.stat())
+            if seen != self._seen:
+                self._listed = frozenset(listed.encode() for _, listed in self._keys())
+                # What was written within the last moments may be followed by more under this date.
+                fresh = time.time_ns() - max(seen[:2]) < SETTLED
+                self._seen = () if fresh else seen
+        except (ConfigError, OSError):
+            self._seen, self._listed = (), frozenset()
+        return key in self._listed
 
     def _keys(self) -> list[tuple[int, str]]:
         """The first words of the lines, and the numbers of the lines."""
         try:
-            with self._path.open(encoding="utf-8", errors="replace") as file:
-                writable = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o022
+            handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
+                self._check(os.fstat(handle))
                 lines = file.read().splitlines()
         except OSError as error:
             raise _unusable(self._path, error) from None
-        if writable:
-            raise ConfigError(f"list of clients {str(self._path)!r}: others can write it")
         words = ((number, line.split()) for number, line in enumerate(lines, 1))
         return [(n, line[0]) for n, line in words if line and not line[0].startswith(COMMENT)]
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """What differs once a file was changed or replaced, or its mode or owner was."""
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
 
 
 def new_pair() -> dict[str, str]:
@@ -207,12 +228,23 @@ def add_client(path: str | os.PathLike[str], public: str, remark: str) -> None:
     """
     line = " ".join([public, *remark.split()]).encode(errors="replace") + b"\n"
     try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(path, flags, 0o600)
         with os.fdopen(handle, "r+b", buffering=0) as file:
+            _check_file(path, os.fstat(handle))
             listed = file.read()
             _append(file, line if listed[-1:] in {b"", b"\n"} else b"\n" + line, len(listed))
     except OSError as error:
         raise _unusable(path, error) from None
+
+
+def remove_client(path: str | os.PathLike[str], public: str) -> None:
+    """Take a client off the list; a list that can't be changed keeps a line that harms nobody."""
+    with contextlib.suppress(OSError), Path(path).open("r+b") as file:  # its mode stays
+        kept = [line for line in file if not line.startswith(public.encode())]
+        file.seek(0)
+        file.writelines(kept)
+        file.truncate()
 
 
 def _append(file: io.FileIO, line: bytes, end: int) -> None:
@@ -223,6 +255,12 @@ def _append(file: io.FileIO, line: bytes, end: int) -> None:
     except OSError:
         file.truncate(end)
         raise
+
+
+def _check_file(path: str | os.PathLike[str], status: os.stat_result) -> None:
+    """Nobody waits for whoever writes into a FIFO."""
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"list of clients {os.fspath(path)!r}: it is not a file")
 
 
 def _unusable(path: str | os.PathLike[str], error: OSError) -> ConfigError:
@@ -244,7 +282,7 @@ def kernel_pair(fields: Mapping[str, Any]) -> KeyPair:
 
 
 def client_keys(fields: Mapping[str, Any]) -> ClientKeys | None:
-    """What a client shall use: its own pair, or the kernel's (JEP 145); None: no encryption.
+    """What a client is to use: its own pair, or the kernel's (JEP 145); None: no encryption.
 
     Args:
         fields: of the connection file; keys may be bytes, as jupyter_client has them.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import zmq
+
+from minikernel.transport.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,9 +16,29 @@ if TYPE_CHECKING:
     Source = zmq.Socket[bytes] | int
 
 
-def start_thread(name: str, target: Callable[[], None]) -> threading.Thread:
-    """Start a daemon thread that takes no signals: they are the main thread's."""
-    thread = threading.Thread(target=target, name=name, daemon=True)
+MOST_FAILURES = 1000
+
+
+def start_thread(
+    name: str, target: Callable[[], None], failed: Callable[[BaseException], object] | None = None
+) -> threading.Thread:
+    """Start a daemon thread that takes no signals: they are the main thread's.
+
+    Args:
+        name: of the thread.
+        target: its work.
+        failed: called in the thread with what ends its work, if that is an exception.
+    """
+
+    def work() -> None:
+        try:
+            target()
+        except BaseException as problem:
+            if failed is None:
+                raise
+            failed(problem)
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         thread.start()
@@ -33,6 +54,8 @@ class Watch:
         sources: what to watch, and what to call.
         tick: called now and then.
         interval: how often, in seconds.
+        failed: called with what a call has raised, which ends nothing: not before a source has
+            raised `MOST_FAILURES` times in a row.
     """
 
     def __init__(
@@ -41,21 +64,41 @@ class Watch:
         *,
         tick: Callable[[], None],
         interval: float = 1.0,
+        failed: Callable[[Exception], object],
     ) -> None:
         self._sources = dict(sources)
         self._tick = tick
         self._interval = interval
+        self._failed = failed
+        self._failures = 0  # of sources, since one of them did its work
         self._poller = zmq.Poller()
         for source in sources:
             self._poller.register(source, zmq.POLLIN)
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Watch until `ended()` says so (asked after each call) or the context ends."""
-        next_tick = time.monotonic() + self._interval
+        next_tick = Clock.monotonic() + self._interval
         while not ended():
-            left = max(0, next_tick - time.monotonic())
+            left = max(0, next_tick - Clock.monotonic())
             for source, _ in self._poller.poll(int(left * 1000)):
-                self._sources[source]()
-            if time.monotonic() >= next_tick:
-                next_tick = time.monotonic() + self._interval
-                self._tick()
+                self._take(self._sources[source])
+            if Clock.monotonic() >= next_tick:
+                next_tick = Clock.monotonic() + self._interval
+                self._contain(self._tick)
+
+    def _take(self, source: Callable[[], None]) -> None:
+        if self._contain(source):
+            self._failures = 0
+        else:
+            self._failures += 1
+
+    def _contain(self, call: Callable[[], None]) -> bool:
+        """Whether it has done its work."""
+        try:
+            call()
+        except Exception as problem:
+            if self._failures >= MOST_FAILURES:  # else it would go on so for ever
+                raise
+            self._failed(problem)
+            return False
+        return True

@@ -11,12 +11,12 @@ import contextlib
 import fcntl
 import os
 import stat
-import time
 from typing import TYPE_CHECKING
 
-from minikernel.auth.hkdf import extract
+from minikernel.auth.keys import ring_mark
 from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH, FREE
 from minikernel.errors import ConfigError
+from minikernel.transport.clock import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAGIC = b"minikernel ring\x01"
 HEADER_LENGTH = len(MAGIC) + DIGEST_LENGTH
 CLOSED = -1
+PAGE = 4096  # bytes, or a multiple: a write that crosses its border may be cut there by kill -9
 SUFFIX = ".ring"
 LOCK_WAIT = 5.0  # seconds that a kernel waits for its predecessor on the same file to end
 ORPHAN_AGE = 7 * 24 * 3600.0  # seconds without a write after which an orphan is removed
@@ -37,6 +38,7 @@ class RingFile:
     Args:
         path: of the file.
         key: of the connection file; a ring of another key starts empty.
+        wait: seconds for a kernel that holds it to end.
 
     Raises:
         OSError: the file can't be had, is not a regular file of this user with one link, or is no
@@ -44,17 +46,17 @@ class RingFile:
         ConfigError: another kernel holds it.
     """
 
-    def __init__(self, path: Path, key: SecretKey) -> None:
+    def __init__(self, path: Path, key: SecretKey, *, wait: float = LOCK_WAIT) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._path = path
         self._file = os.open(path, flags, 0o600)
         try:
             _check_owner(self._file)
-            _lock(self._file, path)
-            self.ring = self._read(MAGIC + extract(b"minikernel ring", key.reveal())[:16])
+            _lock(self._file, path, wait)
+            self.ring = self._read(MAGIC + ring_mark(key))
         except BaseException:
             os.close(self._file)
             raise
-        os.register_at_fork(after_in_child=self.close)  # else a child would keep the lock
 
     def _read(self, header: bytes) -> bytes:
         """What an earlier run on this key left; else the file starts anew."""
@@ -71,11 +73,25 @@ class RingFile:
 
     def record(self, slot: int, digest: bytes) -> None:
         """Write a digest and the free slot behind it. Raises OSError, if the disk is full say."""
-        if slot == CAPACITY:
-            self._write(0, FREE)
+        at = HEADER_LENGTH + (slot + 1) * DIGEST_LENGTH
+        if slot == CAPACITY or at % PAGE == 0:  # apart, the free one first: one of two is no harm
+            self._write((slot + 1) % (CAPACITY + 1), FREE)
             self._write(slot, digest)
         else:
             self._write(slot, digest + FREE)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where the next run on this key looks for it."""
+        try:
+            return os.path.samestat(os.fstat(self._file), os.lstat(self._path))
+        except OSError:
+            return False
+
+    @property
+    def has_a_name(self) -> bool:
+        """Whether the file is still anywhere: another kernel could begin with it."""
+        return os.fstat(self._file).st_nlink > 0
 
     def rewrite(self, ring: bytes) -> None:
         """Write the whole ring. Raises OSError, as `record` does."""
@@ -100,17 +116,17 @@ def _check_owner(file: int) -> None:
     os.fchmod(file, 0o600)
 
 
-def _lock(file: int, path: Path) -> None:
-    deadline = time.monotonic() + LOCK_WAIT
+def _lock(file: int, path: Path, wait: float) -> None:
+    deadline = Clock.monotonic() + wait
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            if Clock.monotonic() > deadline:
                 raise ConfigError(
                     f"another kernel uses the replay memory {str(path)!r}: end that kernel first"
                 ) from None
-            time.sleep(0.02)
+            Clock.sleep(0.02)
         else:
             return
 
@@ -124,12 +140,13 @@ def remove_orphans(directory: Path) -> None:
     """Remove rings whose connection file has gone and that were not written for 7 days."""
     for path in directory.glob(f".*{SUFFIX}"):
         with contextlib.suppress(OSError):
-            old = time.time() - path.stat().st_mtime > ORPHAN_AGE
+            old = Clock.time() - path.stat().st_mtime > ORPHAN_AGE
             if old and not path.with_name(path.name[1 : -len(SUFFIX)]).exists():
-                _remove_unlocked(path)
+                remove_unlocked(path)
 
 
-def _remove_unlocked(path: Path) -> None:
+def remove_unlocked(path: Path) -> None:
+    """Remove a ring that no kernel uses: its key is not used again. Raises OSError."""
     file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

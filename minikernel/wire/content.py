@@ -27,7 +27,7 @@ class ExecuteRequest(msgspec.Struct, frozen=True):
 
 
 class CompleteRequest(msgspec.Struct, frozen=True):
-    """What could stand at the cursor; the cursor counts Unicode code points."""
+    """What could be at the cursor; the cursor counts Unicode code points."""
 
     code: str
     cursor_pos: int | None = None
@@ -56,7 +56,7 @@ class HistoryRequest(msgspec.Struct, frozen=True):
 
 
 class IsCompleteRequest(msgspec.Struct, frozen=True):
-    """Can this cell run as it stands."""
+    """Whether this cell can run as it is."""
 
     code: str
 
@@ -83,6 +83,7 @@ class BindRequest(msgspec.Struct, frozen=True):
     """Here I am (channel-hmac, section 3); on control perhaps in place of an older session."""
 
     replaces: str | None = None
+    leaves: bool = False  # goodbye instead; gets no reply
 
 
 REQUESTS: dict[str, type] = {

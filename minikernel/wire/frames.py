@@ -1,4 +1,4 @@
-"""From the frames of a multipart message to its parts (messaging spec, "The Wire Protocol")."""
+"""The frames of a multipart message, and its parts (messaging spec, "The Wire Protocol")."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ if TYPE_CHECKING:
 DELIMITER = b"<IDS|MSG>"
 JSON_FRAMES = 4  # header, parent_header, metadata, content
 GREETING = 2  # delimiter and signature
+FIRST_BUFFER = 1 + GREETING + JSON_FRAMES  # in a message with one identity, or a topic
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How many frames a message may have."""
+    """How many frames a message may have, and how many bytes; None: any."""
 
     before: int = 64  # identities, or the topic
     after: int = 1024  # the JSON frames and the buffers
+    header: int | None = None  # bytes of the header, and of the parent_header
+    metadata: int | None = None  # bytes
 
 
 LIMITS = Limits()
+# A header is echoed in all that answers it; JupyterLab puts the cell's own metadata into a request.
+AT_THE_KERNEL = Limits(header=1 << 20, metadata=16 << 20)
+WITH_SESSIONS = Limits(header=64 << 10, metadata=16 << 20)  # every client there is one of ours
 
 
 class RawMessage(NamedTuple):
@@ -38,7 +44,7 @@ def split(frames: list[bytes], limits: Limits = LIMITS) -> RawMessage:
     """Split the frames of a message as they came from a socket.
 
     Raises:
-        FramingError: no delimiter, too few or too many frames.
+        FramingError: no delimiter, too few or too many frames, or too many bytes.
     """
     try:
         at = frames.index(DELIMITER, 0, limits.before + 1)
@@ -47,6 +53,14 @@ def split(frames: list[bytes], limits: Limits = LIMITS) -> RawMessage:
     count = len(frames) - at - 2
     if not JSON_FRAMES <= count <= limits.after:
         raise FramingError(f"{count} frames after the signature")
+    if at > 1:  # what a socket took for a buffer may be none
+        first = at + GREETING + JSON_FRAMES
+        frames = [*map(bytes, frames[:first]), *frames[first:]]
+    header, parent, metadata = frames[at + 2 : at + 5]
+    if limits.header is not None and max(len(header), len(parent)) > limits.header:
+        raise FramingError("a header of too many bytes")
+    if limits.metadata is not None and len(metadata) > limits.metadata:
+        raise FramingError("metadata of too many bytes")
     return RawMessage(tuple(frames[:at]), frames[at + 1], frames[at + 2 :])
 
 

@@ -10,15 +10,29 @@ from __future__ import annotations
 import itertools
 import json
 import numbers
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from minikernel.errors import ContentError
+from minikernel.wire.frames import JSON_FRAMES
+
+if TYPE_CHECKING:
+    from minikernel.wire.peer import Peer
+
+Json: TypeAlias = Any  # what a JSON decoder gives
 
 PROTOCOL_VERSION = "5.5"
 EMPTY = b"{}"
+DEPTH = 1000  # Python's own limit of recursion, unless somebody sets another
+LONGEST_NUMBER = 4300  # digits that Python's own decoder takes; with more, no stock client's does
+HEADER_DEPTH = 100  # it is echoed to everybody, and others' decoders are less patient
+_TEXT = rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"'  # compiled when it is first used
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ANYTHING: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -35,32 +49,52 @@ class Header(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct):
     """A message whose signature has verified; made by `ChannelEnd.receive` only."""
 
-    peer: Any  # auth.scheme.Peer, who sent it: a layer above
+    peer: Peer  # who sent it
     header: Header
     header_frame: bytes  # strict JSON: becomes the parent_header of what answers the message
     parent_header: dict[str, Any]
     metadata: dict[str, Any]
     content: Any  # a struct of wire.content for the requests that a kernel knows, else a dict
-    buffers: list[bytes]
+    frames: list[bytes]  # as they came, header first
+
+    @property
+    def buffers(self) -> list[bytes]:
+        """The frames after the content; large ones are read-only memoryviews."""
+        return self.frames[JSON_FRAMES:]
 
 
-def loads(frame: bytes, decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()) -> Any:  # noqa: ANN401, B008 - JSON is Any, a decoder has no state
+def loads(frame: bytes, decoder: msgspec.json.Decoder[Json] = _ANYTHING) -> Json:
     """Decode a JSON frame.
 
     Raises:
         ContentError: it is not JSON for the standard library either, or not of the decoder's type.
     """
+    if sys.getrecursionlimit() > DEPTH:
+        # Before Python 3.12 the decoders in C rely on the limit, and would end the process.
+        check_depth(frame, DEPTH)
     try:
         return decoder.decode(frame)
     except (msgspec.DecodeError, ValueError, RecursionError):
         value = _tolerant(frame)
     try:
         return msgspec.convert(value, decoder.type)
+    except UnicodeEncodeError:  # msgspec finds no field by a name that is not UTF-8
+        raise ContentError("a lone surrogate in a name") from None
     except (msgspec.ValidationError, RecursionError) as error:
         raise ContentError(str(error)) from None
 
 
-def _tolerant(frame: bytes) -> Any:  # noqa: ANN401
+def check_depth(frame: bytes, most: int) -> None:
+    """Check that a frame nests no deeper than that. Raises ContentError."""
+    if frame.count(b"[") + frame.count(b"{") <= most:
+        return
+    brackets = re.sub(_TEXT, b"", frame).translate(None, _NO_BRACKETS)
+    steps = (1 if bracket in b"[{" else -1 for bracket in brackets)
+    if any(depth > most for depth in itertools.accumulate(steps)):
+        raise ContentError("nested too deeply")
+
+
+def _tolerant(frame: bytes) -> Json:
     try:
         return json.loads(frame.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -91,6 +125,7 @@ def loads_header(frame: bytes) -> tuple[Header, bytes]:
     Raises:
         ContentError: with its `header` if it is at least a JSON object.
     """
+    check_depth(frame, HEADER_DEPTH)
     try:
         header = _HEADER.decode(frame)
         if not frame.isascii():
@@ -98,16 +133,19 @@ def loads_header(frame: bytes) -> tuple[Header, bytes]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         raw = loads_dict(frame)
     else:
-        return header, frame
+        if len(frame) <= LONGEST_NUMBER:
+            return header, frame
+        raw = loads_dict(frame)
     try:
         echo = dumps(raw)
     except TypeError as error:
         raise ContentError(f"header: {error}") from None
     try:
         return msgspec.convert(raw, Header), echo
-    except msgspec.ValidationError as error:
-        msg_type = raw.get("msg_type")
-        raise ContentError(f"header: {error}", msg_type=msg_type, header=echo) from None
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        named = isinstance(error, msgspec.ValidationError)
+        text = f"header: {error if named else 'a lone surrogate in a name'}"
+        raise ContentError(text, msg_type=raw.get("msg_type"), header=echo) from None
 
 
 def dumps(value: object) -> bytes:
@@ -125,7 +163,7 @@ def dumps(value: object) -> bytes:
         raise TypeError("nested too deeply for JSON") from None
 
 
-def _without_surrogates(value: Any) -> Any:  # noqa: ANN401
+def _without_surrogates(value: object) -> Json:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
@@ -136,7 +174,7 @@ def _without_surrogates(value: Any) -> Any:  # noqa: ANN401
 
 
 def _as_json(value: object) -> object:
-    """For the numbers and containers of others (numpy's, say) that a message may contain."""
+    """Convert numbers and containers of others (numpy's, say) that a message may contain."""
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
@@ -156,7 +194,7 @@ class HeaderFactory:
 
     Args:
         session: the session id of this end, ASCII without quotes.
-        run: what tells this run from others with the same session, likewise.
+        run: what tells this run from others with the same session; also ASCII.
         username: any text.
         date: the time as a JSON string, quotes included (ISO 8601).
     """

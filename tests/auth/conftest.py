@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minikernel.auth.channel_hmac_client import ClientEnd, ClientSession
-from minikernel.auth.channel_hmac_kernel import ClientPeer, KernelEnd
-from minikernel.auth.channel_hmac_keys import Credential, Master
+from minikernel.auth.channel_hmac.client import ClientEnd, ClientSession
+from minikernel.auth.channel_hmac.kernel import ClientPeer, KernelEnd
+from minikernel.auth.channel_hmac.keys import Credential, Master
 from minikernel.auth.keys import SecretKey
 from minikernel.wire.channels import Channel
 

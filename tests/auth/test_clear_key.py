@@ -7,7 +7,7 @@ import pytest
 
 from minikernel.auth.clear_key import ClearKey
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import create, is_stock
+from minikernel.auth.registry import create, find
 from minikernel.errors import BadSignature, ConfigError
 from minikernel.wire.channels import Channel
 
@@ -72,6 +72,6 @@ def test_the_registry_has_it() -> None:
 
 
 def test_what_a_stock_client_can_speak() -> None:
-    assert [n for n in ("null", "hmac-sha256", "hmac-md5", "clear-key") if not is_stock(n)] == [
-        "clear-key"
-    ]
+    assert [
+        n for n in ("null", "hmac-sha256", "hmac-md5", "clear-key") if not find(n).traits.stock
+    ] == ["clear-key"]

@@ -5,8 +5,8 @@ import hmac
 
 import pytest
 
-from minikernel.auth.jupyter_hmac import HASHES, JupyterHmac, kernel_session_id
-from minikernel.auth.keys import SecretKey
+from minikernel.auth.jupyter_hmac import HASHES, JupyterHmac
+from minikernel.auth.keys import SecretKey, kernel_session_id
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.errors import BadSignature, ConfigError, Replayed

@@ -8,9 +8,9 @@ import pytest
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
-from minikernel.auth.scheme import Address
 from minikernel.errors import BadSignature, FramingError
 from minikernel.wire.channels import Channel
+from minikernel.wire.peer import Address
 
 if TYPE_CHECKING:
     from minikernel.auth.scheme import Scheme
@@ -29,7 +29,8 @@ def test_the_answer_goes_the_way_by_which_the_request_came(scheme: Scheme) -> No
     assert sealed.route == (b"a", b"b")
     peer = scheme.open(Channel.SHELL, sealed.signature, FRAMES, (b"c",))
     assert (peer.route, peer.session) == ((b"c",), None)
-    scheme.permit(peer, "execute_request", "anybody's")
+    scheme.claim(peer, "execute_request", "anybody's")
+    assert scheme.may(peer, "execute_request")
 
 
 @pytest.mark.parametrize("name", ["clear-key", "hmac-sha256"])
@@ -41,7 +42,7 @@ def test_another_signature(name: str) -> None:
 
 def test_there_is_no_handshake(scheme: Scheme) -> None:
     with pytest.raises(FramingError):
-        scheme.greet(Channel.CONTROL, b"", ())
+        scheme.greet(Channel.CONTROL, b"", (), 0.0)
     assert (scheme.own_types, dict(scheme.gaps)) == (frozenset(), {})
 
 

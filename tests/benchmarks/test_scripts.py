@@ -11,7 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("kernels", "start", "stages", "gains", "client", "schemes"),
-    *("clients", "sizes", "steady", "fire"),
+    *("clients", "sizes", "buffers", "steady", "fire"),
 )
 
 
@@ -23,6 +23,7 @@ def run(name: str, *options: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(500)
 def test_the_suite_writes_a_page_of_all_of_them(tmp_path: Path) -> None:
     run("suite", "--quick", "--out", str(tmp_path))
     page = (tmp_path / "benchmarks.md").read_text()
@@ -41,6 +42,15 @@ def pictures_in(page: str) -> list[str]:
 
 def test_many_requests_of_many_clients_are_all_answered_once_and_in_order() -> None:
     assert "lost, doubled or out of order: none." in run("many", "--quick")
+
+
+@pytest.mark.slow
+def test_two_checkouts_are_compared_in_turn() -> None:
+    assert "| rss after start, MB |" in run("against", "--quick", sys.executable)
+
+
+def test_many_kernels_at_once() -> None:
+    assert "all up after" in run("hundred", "--quick")
 
 
 def test_soak() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-TIMEOUT = 30  # seconds for any one command
+TIMEOUT = 90  # seconds for any one command
 
 
 class Said(NamedTuple):

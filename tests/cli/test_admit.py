@@ -43,7 +43,11 @@ def kernel(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
 
 def test_a_client_is_admitted(kernel: str, call: Callable[..., Any], tmp_path: Path) -> None:
     said = call("admit", kernel, "alice.json", "--curve-clients", "clients.txt")
-    assert (said.code, said.out, said.err) == (0, "", "")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        "alice.json",
+        "a client with this file may connect: its key is on clients.txt",
+    ]
     alice = tmp_path / "alice.json"
     fields = json.loads(alice.read_text())
     assert stat.S_IMODE(alice.stat().st_mode) == 0o600
@@ -67,6 +71,21 @@ def test_what_can_not_be_finished_is_not_begun(
     said = call("admit", kernel, "bob.json", "--curve-clients", "no/such/list")
     assert said.code == 2
     assert not (tmp_path / "bob.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "listed", [pytest.param([], marks=pytest.mark.slow), ["--curve-clients", "another.txt"]]
+)
+def test_a_file_that_can_not_connect_is_not_made(
+    kernel: str, call: Callable[..., Any], tmp_path: Path, listed: list[str]
+) -> None:
+    said = call("admit", kernel, "alice.json", *listed)
+    assert (said.code, said.out) == (2, "")
+    assert "no kernel answers a client with 'alice.json'" in said.err
+    assert "--curve-clients" in said.err
+    assert not (tmp_path / "alice.json").exists()
+    assert not listed or (tmp_path / "another.txt").read_text() == ""
 
 
 def test_files_of_which_no_client_can_be_made(call: Callable[..., Any], tmp_path: Path) -> None:

@@ -36,9 +36,10 @@ def test_help_lists_the_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"  {name} " in said for name in SUBCOMMANDS)
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        main(["--version"])
+        main([option])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"minikernel {minikernel.__version__}\n"
 

@@ -7,17 +7,13 @@ import os
 import re
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
-from prompt_toolkit.document import Document
 
 import minikernel
 from minikernel.cli.app import main
-from minikernel.cli.printer import Printer
-from minikernel.cli.prompt import KernelCompleter, verdicts
-from minikernel.client.ledger import Ledger, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 20  # seconds for any one answer
 OUTPUT = "\x1b[?2004l"  # the end of a prompt: bracketed paste is switched off
+COLOURS = r"(?:\x1b\[[0-9;]*m)*"
 CPR = "\x1b[6n"  # asks a terminal where its cursor is
 
 
@@ -43,15 +40,24 @@ class Terminal:
             encoding="utf-8",
             dimensions=(24, 120),
         )
+        self.plain = "NO_COLOR" in environment
         self.see = self.child.expect_exact
         self.type = self.child.send
 
     def run(self, code: str, *seen: str, number: int) -> None:
         """Type a line at prompt `number`, see what is expected, and the next prompt."""
-        self.see(f"In [{number}]: ")
+        self.at_prompt(number)
         self.type(f"{code}\r")
         for text in seen:
             self.see(text)
+
+    def at_prompt(self, number: int) -> None:
+        """Without colours prompt_toolkit jumps over blanks."""
+        self.see(f"[{number}]:" if self.plain else f"In [{number}]: ")
+
+    def shows(self, text: str) -> None:
+        """See text whatever its colours."""
+        self.child.expect(COLOURS.join(map(re.escape, text)))
 
     def completes(self, rest: str) -> None:
         """Press Tab until it answers: importing jedi may take longer than the prompt waits."""
@@ -95,7 +101,7 @@ def test_cells(console: Callable[..., Terminal]) -> None:
     terminal.type("zi")
     terminal.completes("p")
     terminal.type("\r")
-    terminal.see(OUTPUT + "\x1b[31mOut[7]: \x1b[0m<class 'zip'>")
+    terminal.see(OUTPUT + "\x1b[31mOut[7]: \x1b[0mzip")
     terminal.run("exit", number=8)
     assert terminal.ended()
 
@@ -170,11 +176,12 @@ def test_hostile_output_does_not_drive_the_terminal(console: Callable[..., Termi
     assert terminal.ended()
 
 
+@pytest.mark.slow
 def test_the_bottom_line_counts_verdicts(console: Callable[..., Terminal]) -> None:
     terminal = console(PROMPT_TOOLKIT_NO_CPR="")
     terminal.see(CPR)
     terminal.type("\x1b[3;1R")
-    terminal.child.expect(r"shell \d+ ok · control \d+ ok · stdin 0 · iopub \d+ ok · rejected 0 ")
+    terminal.child.expect(r"rejected 0 · shell \d+ ok · control \d+ ok · stdin 0 · iopub \d+ ok ")
     terminal.type("\x04")
     assert terminal.ended()
 
@@ -205,9 +212,9 @@ def test_an_existing_kernel_is_left_running(
     terminal.see("KeyboardInterrupt")
     terminal.see("In [5]: ")
     terminal.type("\x1b[A")  # up: the kernel's history
-    terminal.see("input('more? ')")
+    terminal.shows("input('more? ')")
     terminal.type("\x1b[A" * 3)
-    terminal.see("x = 'from another client'")
+    terminal.shows("x = 'from another client'")
     terminal.type("\x03")
     terminal.run("exit", number=5)
     assert terminal.ended()
@@ -228,13 +235,13 @@ def guarded(
 
 
 @pytest.fixture
-def invite(tmp_path: Path, guarded: minikernel.MiniKernelClient) -> Callable[[str], str]:
-    """Writes an invitation to that kernel; its path."""
+def invite(tmp_path: Path, guarded: minikernel.MiniKernelClient) -> Callable[..., str]:
+    """Writes an invitation, to that kernel if no other is named; its path."""
 
-    def invite(rights: str) -> str:
-        path = str(tmp_path / "alice.json")
-        to = ["--connection-file", guarded.connection_file, "--output", path]
-        assert main(["invite", "--name", "alice", "--rights", rights, *to]) == 0
+    def invite(rights: str, name: str = "alice", kernel: str = "") -> str:
+        path = str(tmp_path / f"{name}.json")
+        to = ["--connection-file", kernel or guarded.connection_file, "--output", path]
+        assert main(["invite", "--name", name, "--rights", rights, *to]) == 0
         return path
 
     return invite
@@ -244,7 +251,7 @@ SLEEPING = "print('asl' 'eep', flush=True); import time; time.sleep(600)"
 
 
 def test_ctrl_c_where_a_handshake_comes_first(
-    console: Callable[..., Terminal], invite: Callable[[str], str]
+    console: Callable[..., Terminal], invite: Callable[..., str]
 ) -> None:
     terminal = console("--existing", invite("observe,execute,interrupt"))
     for number in range(1, 6):  # more often than there are places for an invitation
@@ -255,32 +262,225 @@ def test_ctrl_c_where_a_handshake_comes_first(
     assert terminal.ended()
 
 
-def test_an_invitation_without_most_rights(
+def nothing_was_refused(owner: minikernel.MiniKernelClient) -> bool:
+    return owner.auth_status().rejected == 0
+
+
+def test_an_observer_sees_cells_outputs_errors_and_whose_they_are(
     console: Callable[..., Terminal],
-    invite: Callable[[str], str],
+    invite: Callable[..., str],
     guarded: minikernel.MiniKernelClient,
 ) -> None:
-    terminal = console("--existing", invite("observe"))
-    terminal.run("x = 1", OUTPUT + "PermissionError: this client has not the right", number=1)
-    terminal.see("In [1]: ")
-    terminal.type("pri\t")
-    terminal.type("\r")
-    terminal.see(OUTPUT + "PermissionError: this client has not the right")
-    terminal.see("In [1]: ")
+    bobs = invite("execute,input", "bob")
+    terminal = console("--existing", invite("observe"), NO_COLOR="1")
+    terminal.see("alice may observe\r\n")
+    terminal.see("you cannot run cells")
+    terminal.see("rejected 0 · watching")
+    guarded.run("for n in (1, 2):\n    print('line', n)")
+    terminal.see("the owner In [1]: for n in (1, 2):\r\n")
+    terminal.see("             ...:     print('line', n)\r\n")
+    terminal.see("line 1\r\nline 2\r\n")
+    with minikernel.connect(bobs, timeout=TIMEOUT) as bob:
+        bob.run("6 * 7")
+        terminal.see("bob In [2]: 6 * 7\r\n")
+        terminal.see("Out[2]: 42\r\n")
+        bob.run("1 / 0")
+        terminal.see("bob In [3]: 1 / 0\r\n")
+        terminal.see("ZeroDivisionError: division by zero\r\n")
+    guarded.run("import time; print('begun', end='', flush=True); time.sleep(2); '\x1b[2J'")
+    terminal.see("begun\r\n")  # not only when the cell has ended
+    terminal.see(r"Out[4]: '\x1b[2J'")
     terminal.type("\x04")
     assert terminal.ended()
-    assert guarded.run("'x' in globals()").value == "False"
+    assert nothing_was_refused(guarded)
 
 
+def test_an_observer_can_type_nothing(
+    console: Callable[..., Terminal],
+    invite: Callable[..., str],
+    guarded: minikernel.MiniKernelClient,
+) -> None:
+    terminal = console("--existing", invite("observe,introspect"))
+    terminal.see("watching")
+    terminal.type("x")
+    terminal.see("alice may observe, introspect; Ctrl-D ends this console")
+    terminal.type("\r\t\x1b[A\x11\x11\x03")
+    terminal.see("you may not interrupt; Ctrl-D ends this console")
+    terminal.type("\x04")
+    assert terminal.ended()
+    assert guarded.run("1").execution_count == 1
+    assert nothing_was_refused(guarded)
+
+
+@pytest.mark.slow
+def test_rights_to_interrupt_and_shut_down_have_keys(
+    console: Callable[..., Terminal],
+    invite: Callable[..., str],
+    start_kernel: Callable[..., KernelProcess],
+) -> None:
+    kernel = start_kernel(signature_scheme="channel-hmac-sha256")
+    path = invite("observe,interrupt,shutdown", kernel=str(kernel.file))
+    terminal = console("--existing", path)
+    terminal.see("Ctrl-C interrupts the running cell\r\nCtrl-Q Ctrl-Q ends the kernel")
+    terminal.see("watching")
+    with minikernel.connect(kernel.file, timeout=TIMEOUT) as owner:
+        asked = owner.execute(SLEEPING)
+        terminal.see("asleep")
+        terminal.type("\x03")
+        terminal.see("KeyboardInterrupt")
+        reply = owner.get_shell_msg(timeout=TIMEOUT)
+        assert (reply["parent_header"]["msg_id"], reply["content"]["status"]) == (asked, "error")
+        assert nothing_was_refused(owner)
+    terminal.type("\x11\x11")
+    assert terminal.ended()
+    assert kernel.process.wait(TIMEOUT) == 0
+
+
+def test_who_may_neither_run_nor_observe_is_told(
+    console: Callable[..., Terminal], invite: Callable[..., str]
+) -> None:
+    terminal = console("--existing", invite("interrupt"))
+    terminal.see("this invitation is not for outputs: nothing will be shown")
+    terminal.see("watching")
+    terminal.type("\x04")
+    assert terminal.ended()
+
+
+def test_the_end_of_the_kernel_ends_the_watching(
+    console: Callable[..., Terminal],
+    invite: Callable[..., str],
+    start_kernel: Callable[..., KernelProcess],
+) -> None:
+    kernel = start_kernel(signature_scheme="channel-hmac-sha256")
+    terminal = console("--existing", invite("observe", kernel=str(kernel.file)))
+    terminal.see("watching")
+    with minikernel.connect(kernel.file, timeout=TIMEOUT) as owner:
+        owner.shutdown()
+        terminal.see("the kernel ends")
+    assert terminal.ended()
+
+
+def test_an_owner_s_prompt_shows_what_others_run(
+    console: Callable[..., Terminal],
+    invite: Callable[..., str],
+    guarded: minikernel.MiniKernelClient,
+) -> None:
+    terminal = console("--existing", guarded.connection_file, NO_COLOR="1")
+    terminal.at_prompt(1)
+    terminal.type("mine")
+    with minikernel.connect(invite("execute"), timeout=TIMEOUT) as alice:
+        alice.run("print('from', 'alice'); mine = 1")
+    terminal.see("alice In [1]: print('from', 'alice'); mine = 1\r\n")
+    terminal.see("from alice\r\n")
+    terminal.at_prompt(2)
+    terminal.see("mine")  # what was being typed is still there
+    terminal.type("\r")
+    terminal.see(OUTPUT + "Out[2]: 1\r\n")
+    terminal.run("exit", number=3)
+    assert terminal.ended()
+    assert nothing_was_refused(guarded)
+
+
+def test_a_name_that_nobody_has_verified_is_quoted(
+    console: Callable[..., Terminal], existing: minikernel.MiniKernelClient
+) -> None:
+    terminal = console("--existing", existing.connection_file, NO_COLOR="1")
+    terminal.at_prompt(1)
+    existing.session.username = "the owner\x1b[2J"
+    existing.run("6 * 7")
+    terminal.see(r'"the owner\x1b[2J" In [1]: 6 * 7' + "\r\n")
+    terminal.see("Out[1]: 42")
+    terminal.run("exit", number=2)
+    assert terminal.ended()
+
+
+def test_a_busy_kernel_is_waited_for_in_words(
+    console: Callable[..., Terminal], existing: minikernel.MiniKernelClient
+) -> None:
+    existing.execute(SLEEPING)
+    while existing.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
+        pass
+    terminal = console("--existing", existing.connection_file)
+    terminal.see("on minikernel")
+    terminal.see("waiting for the kernel, which is busy")
+    existing.interrupt()
+    terminal.see("KeyboardInterrupt")  # of the cell for which it waited
+    terminal.run("6 * 7", "42", number=2)
+    terminal.run("exit", number=3)
+    assert terminal.ended()
+
+
+def test_who_does_not_want_to_wait_need_not(
+    console: Callable[..., Terminal], existing: minikernel.MiniKernelClient
+) -> None:
+    existing.execute(SLEEPING)
+    while existing.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
+        pass
+    terminal = console("--existing", existing.connection_file)
+    terminal.see("waiting for the kernel, which is busy")
+    terminal.type("\x03")
+    terminal.see("In [*]: ")
+    terminal.type("\x04")
+    assert terminal.ended()
+
+
+def test_a_question_mark_shows_the_keys(console: Callable[..., Terminal]) -> None:
+    terminal = console()
+    terminal.run("?", "Ctrl-C        interrupt the running cell", number=1)
+    terminal.run("exit", number=1)
+    assert terminal.ended()
+
+
+def test_a_long_page_goes_through_the_pager(console: Callable[..., Terminal]) -> None:
+    terminal = console(PAGER="sed s/^/paged:/")
+    terminal.run("f = lambda: 1; f.__doc__ = 'of many lines\\n' * 99", number=1)
+    terminal.run("f?", "paged:of many lines", number=2)
+    terminal.run("exit", number=3)
+    assert terminal.ended()
+
+
+def test_what_is_typed_has_colours_and_an_earlier_cell_suggests_the_rest(
+    console: Callable[..., Terminal],
+) -> None:
+    terminal = console()
+    terminal.run("value = 'a' 'b'; value", "'ab'", number=1)
+    terminal.see("In [2]: ")
+    terminal.type("lambda: None")
+    terminal.child.expect(r"\x1b\[[0-9;]+mlambda")
+    terminal.type("\x03val")
+    terminal.see("ue = 'a' 'b'; value")
+    terminal.type("\x1b[C\r")  # Right takes it
+    terminal.see(OUTPUT + "\x1b[31mOut[2]: \x1b[0m'ab'")
+    terminal.run("exit", number=3)
+    assert terminal.ended()
+
+
+def test_several_lines_without_the_right_to_introspect(
+    console: Callable[..., Terminal],
+    invite: Callable[..., str],
+    guarded: minikernel.MiniKernelClient,
+) -> None:
+    terminal = console("--existing", invite("observe,execute"), NO_COLOR="1")
+    terminal.run("for i in range(2):", "...:", number=1)
+    terminal.type("  print('line', i)\r\r")
+    terminal.see(OUTPUT + "line 0\r\nline 1\r\n")
+    terminal.at_prompt(2)
+    terminal.type("pri\t\x03")
+    terminal.run("exit", number=2)
+    assert terminal.ended()
+    assert nothing_was_refused(guarded)
+
+
+@pytest.mark.slow
 def test_an_invitation_that_may_not_interrupt(
     console: Callable[..., Terminal],
-    invite: Callable[[str], str],
+    invite: Callable[..., str],
     guarded: minikernel.MiniKernelClient,
 ) -> None:
     terminal = console("--existing", invite("observe,execute"))
     terminal.run(SLEEPING, OUTPUT + "asleep", number=1)
     terminal.type("\x03")
-    terminal.see("no interrupt: this client has not the right")
+    terminal.see("no interrupt: this client may not interrupt")
     terminal.type("\x03")
     terminal.see("no longer waiting for this cell")
     guarded.interrupt()
@@ -289,8 +489,9 @@ def test_an_invitation_that_may_not_interrupt(
     assert terminal.ended()
 
 
+@pytest.mark.slow
 def test_an_invitation_that_does_not_observe(
-    console: Callable[..., Terminal], invite: Callable[[str], str]
+    console: Callable[..., Terminal], invite: Callable[..., str]
 ) -> None:
     terminal = console("--existing", invite("execute"))
     terminal.see("this invitation is not for outputs: you see whether a cell failed")
@@ -300,7 +501,7 @@ def test_an_invitation_that_does_not_observe(
 
 
 def test_no_place_for_one_more(
-    console: Callable[..., Terminal], invite: Callable[[str], str]
+    console: Callable[..., Terminal], invite: Callable[..., str]
 ) -> None:
     path = invite("observe")
     with contextlib.ExitStack() as stack:
@@ -323,47 +524,6 @@ def test_a_restart_of_an_existing_kernel_is_told(
     terminal.run("6 * 7", "42\r\n", number=1)
     terminal.run("exit", number=2)
     assert terminal.ended()
-
-
-def test_what_the_kernel_rejects_is_counted_too() -> None:
-    ours = Ledger(
-        (
-            Row(channel="shell", sent=3, verified=3),
-            Row(channel="stdin"),
-            Row(channel="iopub", verified=12, rejected={"bad signature": 2}),
-            Row(channel="heartbeat", beats=5),
-        )
-    )
-    assert verdicts(ours, None) == (
-        " shell 3 ok · stdin 0 · iopub 12 ok · rejected 2: bad signature 2"
-    )
-    assert verdicts(ours, 4).endswith(" · by the kernel 4")
-
-
-def test_completions_are_escaped() -> None:
-    said = {"matches": ["print", "\x1b[2J"], "cursor_start": 3, "cursor_end": 5}
-    asked: list[tuple[str, int]] = []
-
-    def complete(code: str, cursor: int) -> dict[str, Any]:
-        asked.append((code, cursor))
-        return said
-
-    found = list(KernelCompleter(complete).get_completions(Document("x; pr"), None))  # type: ignore[arg-type]
-    assert [(c.text, c.start_position) for c in found] == [("print", -2), (r"\x1b[2J", -2)]
-    assert asked == [("x; pr", 5)]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [{}, {"data": 3}, {"text": 3, "name": 4}, {"traceback": [1]}, {"execution_count": "\x1b[2J"}],
-)
-def test_odd_messages_are_printed_all_the_same(
-    content: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    printer = Printer()
-    for kind in ("stream", "execute_result", "display_data", "error", "status", "unknown"):
-        printer({"msg_type": kind, "content": content})
-    assert "\x1b" not in re.sub(r"\\x1b", "", capsys.readouterr().out)
 
 
 # what can't be used

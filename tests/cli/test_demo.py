@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
@@ -14,8 +18,8 @@ from minikernel.cli.demo import ATTACKS, CELLS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+TIMEOUT = 90  # seconds
 COMMAND = f"{sys.executable} -m minikernel demo"
 MESSAGE = re.compile(
     r"  (shell|iopub|stdin) +(sent|received|stranger) +\w+ +\d+  (ok|refused: [a-z ]+)"
@@ -43,12 +47,16 @@ def test_all_happens_as_it_should(
     assert left_behind() == []
 
 
+def on_terminal(environment: dict[str, str], **variables: str) -> bytes:
+    """What it says there; pexpect would cut off without a word what takes too long."""
+    env = {**environment, "TERM": "xterm", **variables}
+    said, code = pexpect.run(COMMAND, env=env, timeout=TIMEOUT, withexitstatus=True)
+    assert code == 0, said.decode()
+    return bytes(said)
+
+
 def test_a_terminal_gets_colours(environment: dict[str, str]) -> None:
-    said = pexpect.run(
-        COMMAND,
-        env={**environment, "TERM": "xterm"},
-        timeout=30,
-    )
+    said = on_terminal(environment)
     assert b"\x1b[32mok" in said
     assert b"\x1b[31mrefused: replayed" in said
 
@@ -57,8 +65,7 @@ def test_a_terminal_gets_colours(environment: dict[str, str]) -> None:
 def test_unless_it_does_not_want_them(
     environment: dict[str, str], variable: dict[str, str]
 ) -> None:
-    env = {**environment, "TERM": "xterm", **variable}
-    assert b"\x1b" not in pexpect.run(COMMAND, env=env, timeout=30)
+    assert b"\x1b" not in on_terminal(environment, **variable)
 
 
 def test_a_terminal_without_ticks(call: Callable[..., Any]) -> None:
@@ -81,3 +88,37 @@ def test_a_replay_that_is_not_refused_fails_the_demo(
     assert "  not refused" in said
     assert "  ✗ only our own request, and that once: ran == ['ours', 'ours']" in said
     assert "3 things did not happen as they should" in said
+
+
+@pytest.mark.parametrize("on_path", [True, False])
+def test_it_ends_with_a_command_that_works_as_it_stands(
+    call: Callable[..., Any], tmp_path: Path, on_path: bool
+) -> None:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin" if on_path else "/usr/bin:/bin"
+    command = call("demo", env={"PATH": path}).out.splitlines()[-1]
+    assert command.startswith("  minikernel ") == on_path
+    shown = subprocess.run(
+        f"{command} --help",
+        shell=True,
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "interactive prompt" in shown.stdout
+
+
+def test_each_name_in_a_cell_was_given_its_value_on_the_screen() -> None:
+    known = set(dir(builtins)) | {"display"}
+    for cell in CELLS:
+        tree = ast.parse(cell.code)
+        names = {node.id: type(node.ctx) for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        known |= imported | {name for name, context in names.items() if context is ast.Store}
+        assert set(names) <= known, cell.title

@@ -42,6 +42,7 @@ def test_for_this_user(call: Command, tmp_path: Path) -> None:
         "argv": [sys.executable, "-m", "minikernel", "run", "-f", "{connection_file}", "--"],
         "display_name": "Python (minikernel)",
         "language": "python",
+        "env": {"PYTHONSAFEPATH": "1"},
         "interrupt_mode": "signal",
         "kernel_protocol_version": "5.5",
         "metadata": {"debugger": False, "supported_encryption": ["curve"]},
@@ -53,7 +54,10 @@ def test_for_a_prefix(call: Command, tmp_path: Path) -> None:
     done = call("install", *options, "--env", "A", "1", "--env", "B", "x=y")
     assert (done.code, done.err) == (0, "")
     spec = spec_in(tmp_path / "p" / "share" / "jupyter" / "kernels" / "mine.2")
-    assert (spec["display_name"], spec["env"]) == ("Meins é", {"A": "1", "B": "x=y"})
+    assert (spec["display_name"], spec["env"]) == (
+        "Meins é",
+        {"PYTHONSAFEPATH": "1", "A": "1", "B": "x=y"},
+    )
 
 
 def test_for_this_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +97,8 @@ def test_what_a_link_points_to_is_left_alone(call: Command, tmp_path: Path) -> N
         (["--name", "a b"], "--name 'a b': take letters"),
         (["--name", ".."], "--name '..': take letters"),
         (["--name", ""], "--name '': take letters"),
-        (["--env", "A=B", "C"], "--env 'A=B': that is no name"),
-        (["--env", "", "C"], "--env '': that is no name"),
+        (["--env", "A=B", "C"], "--env 'A=B': that can't name an environment variable"),
+        (["--env", "", "C"], "--env '': that can't name an environment variable"),
         (["--prefix", "file"], "can't write"),
     ],
 )

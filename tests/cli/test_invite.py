@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minikernel.auth.channel_hmac_keys import Master, Right
+from minikernel.auth.channel_hmac import NAME as CHANNEL_HMAC
+from minikernel.auth.channel_hmac.keys import Master
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import CHANNEL_HMAC
+from minikernel.auth.rights import Right
+from minikernel.auth.spec import Invitation
 from minikernel.cli.invite import invitation, promise
 from minikernel.transport import connection, curve
 
@@ -71,8 +73,8 @@ def test_the_file(call: Callable[..., Said], write: Callable[..., str], tmp_path
     "name", ["key", "curve_secretkey", "curve_client_secretkey", "curve_publickey", "token"]
 )
 def test_only_what_is_known_to_be_harmless_is_copied(name: str) -> None:
-    credential = Master(SecretKey(KEY.encode())).invite("alice", 1)
-    assert name not in invitation({"ip": "127.0.0.1", name: "secret"}, credential)
+    invited = Invitation("alice", 1, SecretKey(b"ab" * 32))
+    assert name not in invitation({"ip": "127.0.0.1", name: "secret"}, invited)
 
 
 def test_the_key_is_nowhere(
@@ -168,8 +170,8 @@ def test_nor_the_kernel_s_own_file(
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"signature_scheme": "hmac-sha256"}, "hmac-sha256 knows no invitations; start the kernel"),
-        ({"signature_scheme": "clear-key"}, "clear-key knows no invitations"),
+        ({"signature_scheme": "hmac-sha256"}, "hmac-sha256 has no invitations; start the kernel"),
+        ({"signature_scheme": "clear-key"}, "clear-key has no invitations"),
         ({"stdin_port": 0}, "its kernel has not chosen its ports yet"),
         ({"key": "short"}, "channel-hmac needs a random key of at least 16 bytes"),
         (

@@ -22,6 +22,17 @@ def test_it_attacks_what_is_selected(call: Callable[..., Any]) -> None:
     assert row.split() == ["forge-blind", "OPEN", "-"]
 
 
+@pytest.mark.parametrize(
+    ("name", "column"), [("hmac-sha256", "jupyter-hmac"), ("channel-hmac-sha256", "channel-hmac")]
+)
+def test_a_scheme_has_the_name_that_run_gives_it_too(
+    name: str, column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "--expected", "--json", "--scheme", name]) == 0
+    findings = json.loads(capsys.readouterr().out)
+    assert {finding["scheme"] for finding in findings} == {column}
+
+
 def test_json_has_the_evidence(call: Callable[..., Any]) -> None:
     said = call("lab", "--scheme", "clear-key", "--attack", "change-content", "--json")
     assert said.code == 0

@@ -91,8 +91,10 @@ def test_what_works_is_kept(make: Make, tmp_path: Path) -> None:
     assert [call.split()[-1] for call in calls] == [".[all]", "demo", "demo"]
 
 
-@pytest.mark.parametrize(("code", "ends"), [(0, 0), (5, 0), (1, 2)])
-def test_no_slow_tests_are_no_failure(make: Make, tmp_path: Path, code: int, ends: int) -> None:
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (5, 2), (1, 2)])
+def test_slow_tests_that_fail_or_do_not_run_are_a_failure(
+    make: Make, tmp_path: Path, code: int, ends: int
+) -> None:
     python = '[ "$2" = pytest ] || exit 0\n' + f"echo summary; exit {code}"
     program(tmp_path / ".venv" / "bin" / "python", python)
     done = make("check-all", f"PYTHON={program(tmp_path / 'python', 'exit 0')}")

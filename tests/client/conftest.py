@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -236,3 +237,19 @@ def abandon() -> Callable[..., None]:
             )
 
     return start
+
+
+@pytest.fixture
+def coroutines() -> tuple[list[str], Callable[..., Any], Callable[..., Any]]:
+    """Callbacks for outputs and questions that are coroutine functions, and what the first saw."""
+    seen: list[str] = []
+
+    async def on_output(msg: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+        seen.append(msg["msg_type"])
+
+    async def on_input(prompt: str, _password: bool) -> str:
+        await asyncio.sleep(0)
+        return prompt + "answered"
+
+    return seen, on_output, on_input

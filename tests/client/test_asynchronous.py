@@ -48,16 +48,8 @@ def test_cells(client: minikernel.MiniKernelClient) -> None:
     use_kernel(client.connection_file, use)
 
 
-def test_callbacks_may_be_coroutines(client: minikernel.MiniKernelClient) -> None:
-    seen: list[str] = []
-
-    async def on_output(msg: dict[str, Any]) -> None:
-        await asyncio.sleep(0)
-        seen.append(msg["msg_type"])
-
-    async def on_input(prompt: str, _password: bool) -> str:
-        await asyncio.sleep(0)
-        return prompt + "answered"
+def test_callbacks_may_be_coroutines(client: minikernel.MiniKernelClient, coroutines: Any) -> None:
+    seen, on_output, on_input = coroutines
 
     async def use(aio: minikernel.AsyncMiniKernelClient) -> None:
         result = await aio.run("input('? ')", on_output=on_output, on_input=on_input)

@@ -319,6 +319,7 @@ def test_channels_must_run(play: Play) -> None:
 
 def test_a_forged_idle_and_reply_do_not_end_a_run(play: Play) -> None:
     def script(rogue: Rogue, request: dict[str, Any]) -> None:
+        rogue.publish("status", {"execution_state": "busy"}, request)
         rogue.idle(request, **FORGED)
         rogue.reply(request, content={"status": "forged"}, **FORGED)
         rogue.print("forged", request, **FORGED)
@@ -330,7 +331,7 @@ def test_a_forged_idle_and_reply_do_not_end_a_run(play: Play) -> None:
     seen: list[dict[str, Any]] = []
     result = client.run("1", timeout=20, on_output=seen.append)
     assert (result.status, result.stdout, result.complete) == ("ok", "genuine", True)
-    assert [msg["msg_type"] for msg in seen] == ["stream", "status"]
+    assert [msg["msg_type"] for msg in seen] == ["status", "stream", "status"]
     assert client.ledger.rejected == 3
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import zmq
+
+from minikernel.client.channels import HeartbeatChannel
+from minikernel.errors import FramingError
+from minikernel.transport.sockets import MAX_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +141,32 @@ def test_a_heart_that_does_not_echo_is_noticed(
         client.iopub_channel.socket.poll(50)
 
 
+def test_a_pong_of_too_many_frames_is_rejected_and_ends_nothing() -> None:
+    class Pings:
+        def ping(self) -> bytes:
+            return b"ping"
+
+        def take_pong(self, frame: bytes) -> None:
+            if frame != b"pong":
+                raise FramingError("no pong")
+
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as heart:
+        port = heart.bind_to_random_port("tcp://127.0.0.1")
+        beat = HeartbeatChannel(context, None, f"tcp://127.0.0.1:{port}")
+        beat.scheme = cast("Any", Pings())
+        beat.interval = 0.05
+        beat.start()
+        peer, *_ = heart.recv_multipart()
+        heart.send_multipart([peer, b"", *[b"pong"] * MAX_FRAMES])
+        heart.send_multipart([peer, b"", b"pong"])
+        deadline = time.monotonic() + 20
+        while not beat.beats:
+            assert time.monotonic() < deadline
+            heart.poll(50)
+        assert beat.rejected == 1
+        beat.stop()
+
+
 def test_a_paused_heart_does_not_beat(play: Play) -> None:
     _, client = play()
     client.hb_channel.time_to_dead = 0.05
@@ -145,3 +177,17 @@ def test_a_paused_heart_does_not_beat(play: Play) -> None:
     while not client.ledger["heartbeat"].beats:
         assert time.monotonic() < deadline
         client.iopub_channel.socket.poll(50)
+
+
+def test_what_was_sent_before_the_close_goes_out(play: Play) -> None:
+    """Though nobody listens yet."""
+    _, client = play()
+    client.shell_channel.close()
+    client._shell_channel = None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        client.shell_port = free.getsockname()[1]
+    client.execute("1")
+    client.shell_channel.close()
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as late:
+        late.bind(f"tcp://127.0.0.1:{client.shell_port}")
+        assert late.poll(20_000)

@@ -33,6 +33,40 @@ def test_it_is_over_when_reply_and_idle_have_come(reply_first: bool) -> None:
     assert exchange.answer is REPLY
 
 
+BUSY = message("status", execution_state="busy")
+
+
+@pytest.mark.parametrize(
+    ("published", "complete"),
+    [
+        ([BUSY, IDLE], True),
+        ([BUSY, STREAM, IDLE], True),
+        ([IDLE], False),
+        ([BUSY], False),
+        ([BUSY, BUSY, IDLE], False),
+        ([IDLE, BUSY], True),  # iopub is in order: what is out of it was counted as a gap
+        ([], False),
+    ],
+)
+def test_complete_is_one_busy_and_one_idle(published: list[Any], complete: bool) -> None:
+    exchange = Exchange("mine", session="me")
+    for msg in published:
+        exchange.take(Channel.IOPUB, msg, 0.0)
+    exchange.take(Channel.SHELL, REPLY, 0.0)
+    assert exchange.complete is complete
+
+
+def test_an_idle_more_is_not_complete() -> None:
+    """Somebody made an end of the request look like one before it was over."""
+    exchange = Exchange("mine", session="me")
+    for msg in (BUSY, IDLE, STREAM, IDLE):
+        exchange.take(Channel.IOPUB, msg, 0.0)
+    assert not exchange.over
+    exchange.take(Channel.SHELL, REPLY, 0.0)
+    assert exchange.over
+    assert not exchange.complete
+
+
 def test_messages_of_others_are_not_taken() -> None:
     exchange = Exchange("mine", session="me")
     assert not exchange.take(Channel.SHELL, message("execute_reply", "other"), 0.0)
@@ -41,7 +75,7 @@ def test_messages_of_others_are_not_taken() -> None:
     assert not exchange.take(Channel.SHELL, message("execute_reply", session="other"), 0.0)
     assert not exchange.idle
     with pytest.raises(LocalProtocolError):
-        exchange.answer  # noqa: B018
+        _ = exchange.answer
 
 
 DENIAL = message("execute_reply", status="error", ename="PermissionError", evalue="not \x1b yours")
@@ -52,8 +86,9 @@ def test_a_denial_is_all_that_comes() -> None:
     exchange = Exchange("mine", session="me")
     exchange.take(Channel.SHELL, DENIAL, 0.0)
     assert exchange.over
+    assert exchange.complete
     with pytest.raises(PermissionDenied, match=r"^not \\x1b yours$"):
-        exchange.granted  # noqa: B018
+        _ = exchange.granted
 
 
 def test_a_cell_that_raises_permission_error_is_no_denial() -> None:

@@ -20,10 +20,11 @@ def ledger() -> Ledger:
 
 def test_the_table_has_a_row_a_channel() -> None:
     assert str(ledger()).splitlines() == [
+        "what this client has counted",
         "channel        sent  verified  rejected  reasons",
         "shell             3         2         3  bad signature 2, replayed 1",
         "iopub             0         7         0  missing 5",
-        "heartbeat                                4 beats",
+        "heartbeat                                answered 4 times",
     ]
 
 
@@ -36,7 +37,14 @@ def test_totals_and_rows() -> None:
 
 def test_it_reads_what_a_kernel_says_of_its_own() -> None:
     content = {"status": "ok", "channels": ledger().as_dict()}
-    assert Ledger.from_status(content) == ledger()
+    theirs = Ledger.from_status(content)
+    assert theirs == ledger()
+    assert str(theirs).splitlines()[0] == "what the kernel has counted"
+    assert "<caption>what the kernel has counted</caption>" in theirs._repr_html_()
+
+
+def test_a_heartbeat_that_is_not_answered_yet() -> None:
+    assert str(Ledger.from_tallies({}, beats=0, gaps={})).endswith(" not answered yet")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_hostile_names_are_escaped() -> None:
         assert "\x1b" not in shown
     assert "<script>" not in found._repr_html_()
     assert "<b>" not in found._repr_html_()
-    assert len(str(found).splitlines()) == 2
+    assert len(str(found).splitlines()) == 3
 
 
 def test_the_table_fits_a_terminal() -> None:

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 import sys
+from pathlib import Path
 
 import pytest
+import zmq
+from jupyter_core.utils import ensure_async
 from traitlets.config import Config
 
 import minikernel
 from minikernel.client.manager import own_kernel_spec
+from minikernel.transport.connection import PORTS as NAMES
+from minikernel.transport.ring_file import beside
+
+PORTS = tuple(NAMES.values())
 
 
 def test_the_kernel_needs_no_installed_kernelspec() -> None:
@@ -66,3 +75,78 @@ def test_the_asyncio_one_likewise() -> None:
             await manager.shutdown_kernel()
 
     asyncio.run(main())
+
+
+def test_the_kernel_chooses_the_ports() -> None:
+    manager = minikernel.MiniKernelManager()
+    manager.write_connection_file()
+    file = Path(manager.connection_file)
+    assert {json.loads(file.read_text())[name] for name in PORTS} == {0}
+    manager.start_kernel(extra_arguments=["--history", "off"])
+    try:
+        info = manager.get_connection_info()
+        assert 0 not in {info[name] for name in PORTS}
+        assert json.loads(file.read_text()).items() >= {name: info[name] for name in PORTS}.items()
+        manager.restart_kernel()
+        assert manager.get_connection_info() == info
+    finally:
+        manager.shutdown_kernel()
+
+
+def test_ports_of_ones_own_are_kept() -> None:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    manager = minikernel.MiniKernelManager(**dict(zip(PORTS, ports, strict=True)))
+    manager.start_kernel(extra_arguments=["--history", "off"])
+    try:
+        assert [manager.get_connection_info()[name] for name in PORTS] == ports
+    finally:
+        manager.shutdown_kernel()
+
+
+def test_of_ports_that_are_named_in_part_the_kernel_chooses_the_rest() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    manager = minikernel.MiniKernelManager(shell_port=port)
+    manager.start_kernel(extra_arguments=["--history", "off"])
+    try:
+        info = manager.get_connection_info()
+        assert info["shell_port"] == port
+        assert 0 not in {info[name] for name in PORTS}
+    finally:
+        manager.shutdown_kernel()
+
+
+@pytest.mark.parametrize("kind", [minikernel.MiniKernelManager, minikernel.AsyncMiniKernelManager])
+def test_a_kernel_that_ends_at_once_leaves_no_file(
+    kind: type[minikernel.MiniKernelManager],
+) -> None:
+    manager = kind()
+
+    async def start() -> None:
+        await ensure_async(manager.start_kernel(extra_arguments=["--no-such-option"]))
+
+    with pytest.raises(minikernel.KernelDied):
+        asyncio.run(start())
+    assert not Path(manager.connection_file).exists()
+
+
+def test_a_replay_memory_goes_with_its_key() -> None:
+    context = zmq.Context()  # a manager with one of its own can't start a second kernel
+    manager = minikernel.MiniKernelManager(context=context)
+    manager.start_kernel()
+    first, ring = manager.session.key, beside(Path(manager.connection_file))
+    with manager.client() as client:
+        client.start_channels()
+        client.wait_for_ready(60)
+        assert ring.exists()
+        manager.restart_kernel()
+        assert (ring.exists(), manager.session.key) == (True, first)
+    manager.shutdown_kernel()
+    assert not ring.exists()
+    manager.start_kernel()  # else what was recorded before could be said once more
+    assert manager.session.key != first
+    manager.shutdown_kernel(now=True)
+    context.destroy(0)

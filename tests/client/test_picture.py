@@ -6,26 +6,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from minikernel import Trace, TraceEvent
+from minikernel import Trace
 from minikernel.client import picture
+from tests.events import DELIMITER, JSON, event
 
 NASTY = "<script>alert(1)</script> & \"'\x00\x1b[31m\u202e"
 SHOWN = "<script>alert(1)</script> & \"'\\x00\\x1b[31m\\u202e"
-DELIMITER = b"<IDS|MSG>"
-JSON = [b'{"header": 1}', b"{}", b"{}", b'{"code": "1"}']
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def event(**changes: object) -> TraceEvent:
-    fields = {
-        "channel": "shell",
-        "direction": "sent",
-        "msg_type": "execute_request",
-        "size": 3,
-        "verdict": "ok",
-        "frames": [DELIMITER, b"0" * 64, *JSON],
-    }
-    return TraceEvent(**{**fields, **changes})  # type: ignore[arg-type] # what a test wants
 
 
 def texts(shown: object) -> list[str]:
@@ -93,20 +80,6 @@ def test_the_signed_range_as_the_caller_knows_it() -> None:
 
 def test_a_signature_is_not_shown_whole() -> None:
     assert "0" * picture.SIGNATURE not in event()._repr_html_()
-
-
-def test_a_trace() -> None:
-    trace = Trace([event(), event(direction="received", msg_type="", verdict="bad signature")])
-    said = texts(trace)
-    assert said[:2] == ["client", "kernel"]
-    assert said[2:] == ["shell: execute_request", "shell: unknown  refused, bad signature"]
-    assert repr(trace) == "Trace(2 messages)"
-
-
-def test_a_status_says_which() -> None:
-    frames = [b"status", DELIMITER, b"0" * 64, b"{}", b"{}", b"{}", b'{"execution_state": "busy"}']
-    trace = Trace([event(channel="iopub", msg_type="status", direction="received", frames=frames)])
-    assert texts(trace)[2:] == ["iopub: status  busy"]
 
 
 def test_a_timeline_is_to_scale() -> None:

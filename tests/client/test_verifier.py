@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from jupyter_client.session import Session
 
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import create
+from minikernel.auth.registry import create, find
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.client.verifier import TraceEvent, Verifier
+from minikernel.client.verifier import Author, TraceEvent, Verifier
 from minikernel.errors import LocalProtocolError
 from minikernel.wire.channels import Channel
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEY = b"a secret"
+TRAITS = find("hmac-sha256").traits
 KERNEL = Session(key=KEY, session="kernel")
 CLIENT = Session(key=KEY, session="client")
 
@@ -32,7 +33,7 @@ def session() -> Session:
 
 @pytest.fixture
 def verifier(session: Session) -> Verifier:
-    return Verifier(create("hmac-sha256", SecretKey(KEY), ReplayMemory()), session)
+    return Verifier(create("hmac-sha256", SecretKey(KEY), ReplayMemory()), session, TRAITS)
 
 
 def said(
@@ -50,7 +51,7 @@ def said(
 
 
 def reasons(verifier: Verifier, channel: Channel) -> dict[str, int]:
-    return dict(verifier.tallies[channel].rejected)
+    return dict(verifier.connection.tallies[channel].rejected)
 
 
 def test_messages_look_as_jupyter_client_makes_them(verifier: Verifier) -> None:
@@ -112,7 +113,7 @@ def test_a_reply_is_taken_once_and_only_if_it_was_asked_for(
     assert verifier.open(Channel.SHELL, said("execute_reply", request)) is None
     assert reasons(verifier, Channel.SHELL) == {"not asked": 2}
     assert reasons(verifier, Channel.CONTROL) == {"not asked": 1}
-    assert verifier.tallies[Channel.SHELL].verified == 1
+    assert verifier.connection.tallies[Channel.SHELL].verified == 1
 
 
 def test_a_reply_to_another_session_with_our_msg_id_is_refused(
@@ -212,9 +213,58 @@ JSON = st.recursive(
 def test_any_signed_frames_give_a_message_or_none(
     channel: Channel, header: Any, parent: Any, content: Any
 ) -> None:
-    verifier = Verifier(create("hmac-sha256", SecretKey(KEY)), CLIENT)
+    verifier = Verifier(create("hmac-sha256", SecretKey(KEY)), CLIENT, TRAITS)
     header = {"msg_id": "1", "msg_type": "stream", **header}
     frames = [json.dumps(part).encode() for part in (header, parent, {}, content)]
     msg = verifier.open(channel, [b"<IDS|MSG>", KERNEL.sign(frames), *frames])
-    tally = verifier.tallies[channel]
+    tally = verifier.connection.tallies[channel]
     assert (tally.verified, tally.rejected.total()) == ((1, 0) if msg is not None else (0, 1))
+
+
+def test_who_holds_the_one_key_can_claim_any_name_and_none_of_them_counts_as_verified(
+    verifier: Verifier,
+) -> None:
+    request = Session(key=KEY, username="the owner").msg("execute_request")
+    msg = KERNEL.msg("execute_input", {"code": "1"}, parent=request)
+    msg["metadata"] = {"minikernel": {"client": ""}}
+    opened = verifier.open(Channel.IOPUB, KERNEL.serialize(msg))
+    assert opened is not None
+    assert verifier.author(opened) == Author("the owner", verified=False)
+    assert verifier.scheme.permits("shutdown_request")
+
+
+def test_what_it_waits_for(verifier: Verifier, session: Session) -> None:
+    """A comm message has no reply: only that to a later request shows that it has come."""
+    assert not verifier.connection.awaits
+    first, later = session.msg("kernel_info_request"), session.msg("kernel_info_request")
+    verifier.seal(Channel.SHELL, first)
+    assert verifier.connection.awaits
+    verifier.seal(Channel.SHELL, session.msg("comm_msg", {"comm_id": "1"}))
+    verifier.open(Channel.SHELL, said("kernel_info_reply", first))
+    assert verifier.connection.awaits
+    verifier.seal(Channel.SHELL, later)
+    verifier.open(Channel.SHELL, said("kernel_info_reply", later))
+    assert not verifier.connection.awaits
+    verifier.seal(Channel.CONTROL, session.msg("bind_request"))
+    assert not verifier.connection.awaits
+    assert verifier.connection.is_binding(Channel.CONTROL)
+    assert not verifier.connection.is_binding(Channel.SHELL)
+
+
+def test_a_question_under_the_name_before_is_still_ours(
+    verifier: Verifier, session: Session
+) -> None:
+    """A client takes another name for its messages when it shakes hands again."""
+    request = session.msg("execute_request")
+    verifier.seal(Channel.SHELL, request)
+    session.session = "another"
+    assert verifier.open(Channel.STDIN, said("input_request", request)) is not None
+    assert verifier.open(Channel.SHELL, said("execute_reply", request)) is not None
+
+
+def test_a_trace_event_prints_as_one_line() -> None:
+    line = "shell    received  execute_reply          1234  ok"
+    event = TraceEvent("shell", "received", "execute_reply", 1234, "ok", [b"x" * 500])
+    assert (str(event), repr([event])) == (line, f"[{line}]")
+    hostile = TraceEvent("shell", "received", "\x1b[2J\n" * 20, 1, "\x1b\n", [b"\x1b\n"])
+    assert str(hostile).isprintable()

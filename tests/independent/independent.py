@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 PATIENCE = 20  # seconds
 AGAIN = 0.2  # seconds until the first HELLO and each bind_request is repeated
 LONGEST = 5  # seconds between two HELLOs
+NAMES = 3  # that are tried after the first
 JSON_FRAMES = ("header", "parent_header", "metadata", "content")
 
 
@@ -148,13 +149,28 @@ class IndependentClient:
         agreed = session or self.shake_hands()
         if hasattr(self, "session"):
             self.old.append(self.session)
+            if agreed.run_id != self.session.run_id:
+                self.rename()  # no name outlives its run
         self.session = agreed
         reply = self.request("control", "bind_request", content)
+        for _ in range(NAMES):
+            if reply.get("ename") != "SessionNameTaken":
+                break
+            self.rename()
+            reply = self.request("control", "bind_request", content)
         if reply["status"] == "ok":
             self.binds = {c: self.send(c, "bind_request") for c in ("shell", "stdin")}
             if self.rights & 1:
                 self._await_welcome()
         return reply
+
+    def rename(self) -> None:
+        """From now on messages bear a new name."""
+        self.name = uuid.uuid4().hex
+
+    def leave(self) -> None:
+        """Goodbye, as the last DATA on control: no reply comes."""
+        self.send("control", "bind_request", {"leaves": True})
 
     def bound(self) -> None:
         """Waits for the bind_reply of shell and of stdin."""
@@ -166,6 +182,11 @@ class IndependentClient:
         if reconnect:
             self.reconnect()
         return self.join(self.shake_hands(), replaces=self.session.id.hex())
+
+    def welcomed(self) -> None:
+        """A welcome comes, though not more than five of them in a second."""
+        self.request("control", "bind_request")
+        self._await_welcome()
 
     def _await_welcome(self) -> None:
         for _ in range(50):

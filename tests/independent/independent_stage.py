@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ LEAP = 100  # how far ahead of the honest counter a refused message is
 HEARTBEAT = "hb"  # its name in the auth_status_reply
 BOUND = ("shell", "control", "stdin")
 EXECUTED = {"code": "open('executed', 'w')"}
-POLLS = 1000  # of the kernel's counts until a test gives up
+PATIENCE = 20  # seconds that a test waits for a count
 
 
 class Stage:
@@ -50,10 +51,9 @@ class Stage:
 
     def counted(self, before: Counts) -> Counts:
         """What has been counted since; waits for the first."""
-        for _ in range(POLLS):
-            after = self.counts()
-            if after != before:
-                break
+        deadline = time.monotonic() + PATIENCE
+        while (after := self.counts()) == before and time.monotonic() < deadline:
+            pass
         return {k: n - before.get(k, 0) for k, n in after.items() if n != before.get(k, 0)}
 
     def probe(self, channel: str) -> None:
@@ -66,12 +66,10 @@ class Stage:
             assert one.request(channel, kind)["status"] == "ok"
 
     def welcome(self) -> None:
-        """All that was published until now is here."""
-        self.client.inbox["iopub"] = [
-            m for m in self.client.inbox["iopub"] if not self.client.is_welcome(m)
-        ]
-        self.client.request("control", "bind_request")
-        self.client.take("iopub", self.client.is_welcome)
+        """All that was published until now is here: what control has refused goes to all."""
+        msg_id = self.client.send("control", "usage_request")
+        assert self.client.reply("control", msg_id)["content"]["status"] == "error"
+        self.client.outputs(msg_id)
 
     def forget(self) -> None:
         """What an earlier test has left."""

@@ -109,7 +109,7 @@ def heartbeat(key: bytes, kind: int, session: bytes, counter: int) -> bytes:
 # Section 5, the verdict
 
 
-class Rejected(Exception):  # noqa: N818 - a verdict
+class Rejected(Exception):
     """A message from the kernel that is not as the specification says."""
 
 

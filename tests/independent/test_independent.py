@@ -182,7 +182,7 @@ def test_a_forked_child_says_nothing(client: IndependentClient) -> None:
 def test_this_client_rejects_what_was_changed_on_the_way(
     client: IndependentClient, at: int
 ) -> None:
-    msg_id = client.send("shell", "kernel_info_request")
+    msg_id = client.send("shell", "execute_request", {"code": "1"})
     assert client.sockets["shell"].poll(20_000)
     assert client.sockets["iopub"].poll(20_000)
     received = {c: client.sockets[c].recv_multipart() for c in ("shell", "iopub")}

@@ -58,10 +58,11 @@ def test_replayed_hellos_cost_nothing(client: IndependentClient) -> None:
 
 
 def test_forged_hellos_cost_nothing(client: IndependentClient) -> None:
+    before = len(client.ignored)  # a busy machine may be late with the CHALLENGE to an own HELLO
     for _ in range(500):
         client.raw("control", [DELIMITER, hello(bytes(32), os.urandom(32), OWNER, "")])
     assert answered(client)
-    assert not client.ignored
+    assert len(client.ignored) == before
 
 
 def test_a_busy_kernel_admits_clients(

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from independent_stage import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,8 +89,7 @@ def refused(guest: IndependentClient, channel: str, msg_type: str, content: Any)
     assert reply["header"]["msg_type"] == msg_type.replace("_request", "_reply")
     assert (reply["content"]["status"], reply["content"]["ename"]) == ("error", "PermissionError")
     if guest.rights & OBSERVE:
-        guest.request("control", "bind_request")
-        guest.take("iopub", guest.is_welcome)
+        guest.welcomed()
         assert not [m for m in guest.inbox["iopub"] if m["parent_header"].get("msg_id") == msg_id]
 
 
@@ -164,9 +164,12 @@ def test_an_answer_without_its_right_is_not_taken(
     msg_id = guest.send("shell", "execute_request", {"code": code})
     guest.output(msg_id, "execute_input")
     guest.send("stdin", "input_reply", {"value": "no"}, parent={"msg_id": msg_id})
-    guest.request("control", "interrupt_request")
     assert guest.reply("shell", msg_id)["content"]["status"] == "ok"
     assert guest.output(msg_id, "stream")["content"]["text"].startswith("<class")
+    guest.bound()  # by now stdin has had its turn
+    while not (counted := rejected(guest, "stdin")):
+        assert guest.ping()
+    assert counted == {"refused": 1}
 
 
 def test_comms_need_their_right(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import uuid
@@ -18,7 +19,7 @@ import pytest
 import minikernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KERNELSPEC = Path(minikernel.__file__).parent / "cli" / "kernelspec"
 MARK = "MINIKERNEL_TEST_RUN"  # every process that a test starts inherits it
@@ -38,8 +39,27 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(directory / name.lower()))
+        _write_config(directory / "jupyter_config_dir")
         yield directory
     _no_process_is_left(run)
+
+
+@pytest.fixture
+def port_of() -> Callable[..., int]:
+    """The port that a Jupyter server has chosen, once it serves; it writes it into a file."""
+
+    def port_of(process: subprocess.Popen[bytes], runtime: Path, patience: float) -> int:
+        deadline = time.monotonic() + patience
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError):
+                said = json.loads((runtime / f"jpserver-{process.pid}.json").read_text())
+                port: int = said["port"]
+                return port
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        pytest.fail("the server does not start")
+
+    return port_of
 
 
 def _write_kernelspec(directory: Path) -> None:
@@ -50,6 +70,12 @@ def _write_kernelspec(directory: Path) -> None:
     assert spec["argv"][0] == "python"
     spec["argv"][0] = sys.executable
     path.write_text(json.dumps(spec))
+
+
+def _write_config(directory: Path) -> None:
+    """Of front ends that are processes of their own: how they choose ports."""
+    directory.mkdir()
+    shutil.copy(Path(__file__).parents[1] / "ports.py", directory / "jupyter_config.py")
 
 
 def _no_process_is_left(run: str) -> None:

@@ -27,7 +27,7 @@ from minikernel.auth.challenge import (
     Responder,
 )
 from minikernel.auth.keys import SecretKey
-from minikernel.transport.stream import (
+from minikernel.tcp.stream import (
     Stream,
     answer_challenge,
     connect,

@@ -16,8 +16,8 @@ import pytest
 import zmq
 
 from minikernel.auth.challenge import FAILURE, WELCOME, Challenger, Responder
-from minikernel.auth.challenge_once import KNOCK, challenge_key
-from minikernel.auth.challenge_once_client import ClientChallengeOnce
+from minikernel.auth.challenge_once.client import ClientChallengeOnce
+from minikernel.auth.challenge_once.kernel import KNOCK, challenge_key
 from minikernel.auth.keys import SecretKey
 from minikernel.transport import connection
 from minikernel.wire.channels import Channel

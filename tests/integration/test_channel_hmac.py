@@ -96,7 +96,7 @@ def test_comms(client: minikernel.MiniKernelClient) -> None:
 def test_an_interrupt_by_message(client: minikernel.MiniKernelClient) -> None:
     def interrupt(msg: dict[str, Any]) -> None:
         if msg["content"].get("text") == "started\n":
-            client._ask_control("interrupt_request", {})
+            client.control_channel.send(client.session.msg("interrupt_request", {}))
 
     result = client.run(SLEEPING, timeout=PATIENCE, on_output=interrupt)
     assert result.error is not None

@@ -188,6 +188,11 @@ def admit(kernel: KernelProcess, *options: str, name: str = "alice") -> Path:
     return path
 
 
+def not_listed(kernel: KernelProcess) -> dict[str, Any]:
+    """The fields of a client's file: `admit` makes none with which no client can connect."""
+    return curve.client_fields(kernel.info)[0]
+
+
 ACCEPTED, REFUSED = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
 
@@ -268,19 +273,20 @@ def test_a_stock_client_is_refused_its_heartbeat_too(guarded: KernelProcess, ali
         assert ours.run("6 * 7").value == "42"
 
 
+@pytest.mark.slow
 def test_the_list_is_heeded_while_the_kernel_runs(
     guarded: KernelProcess, alice: Path, tmp_path: Path
 ) -> None:
     clients = tmp_path / "clients.txt"
-    bob = admit(guarded, name="bob")  # not on the list yet
-    keys = curve.client_keys(read(bob))
+    bob = not_listed(guarded)
+    keys = curve.client_keys(bob)
     with minikernel.connect(alice) as client:
         assert visit(guarded.info, "shell_port", keys) == REFUSED
-        curve.add_client(clients, read(bob)["curve_client_publickey"], "bob")
+        curve.add_client(clients, bob["curve_client_publickey"], "bob")
         assert visit(guarded.info, "shell_port", keys) == ACCEPTED
         clients.write_text("")
-        for path in (alice, bob):
-            assert visit(guarded.info, "hb_port", curve.client_keys(read(path))) == REFUSED
+        for fields in (read(alice), bob):
+            assert visit(guarded.info, "hb_port", curve.client_keys(fields)) == REFUSED
         assert client.run("6 * 7").value == "42"  # what is connected stays so
 
 
@@ -306,7 +312,7 @@ def test_a_client_on_the_list_waits_through_a_restart(guarded: KernelProcess, al
 def test_the_file_of_a_client_does_not_let_it_be_the_kernel(
     guarded: KernelProcess, alice: Path
 ) -> None:
-    mallory = read(admit(guarded, name="mallory"))
+    mallory = not_listed(guarded)
     as_kernel = {
         "curve_publickey": mallory["curve_client_publickey"],
         "curve_secretkey": mallory["curve_client_secretkey"],

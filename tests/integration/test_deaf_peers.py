@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import zmq
 
 import minikernel
-from minikernel.auth.registry import CHALLENGE_ONCE, CHANNEL_HMAC
+from minikernel.auth.challenge_once import NAME as CHALLENGE_ONCE
+from minikernel.auth.channel_hmac import NAME as CHANNEL_HMAC
+from minikernel.client.channels import Link, Receiver
 from minikernel.errors import KernelDied
 from minikernel.transport import connection, curve
+from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,3 +106,19 @@ def test_a_request_for_which_there_is_no_room_ends_in_time(
             client.run("pass", timeout=1)
 
     within(run)
+
+
+def test_a_connection_that_is_given_up_within_a_message_holds_nobody_up(password_port: int) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        dealer.monitor("inproc://monitor", zmq.Event.HANDSHAKE_FAILED_PROTOCOL)
+        with context.socket(zmq.PAIR) as monitor:
+            monitor.connect("inproc://monitor")
+            dealer.connect(f"tcp://127.0.0.1:{password_port}")
+            link = Link(cast("Any", None), Channel.CONTROL, lambda: None, None)
+            receiver = Receiver(dealer, link)
+            assert receiver._begin(b"first")
+            assert monitor.poll(1000 * PATIENCE)
+            within(lambda: receiver._go_on([b"first", b"2", b"3", b"4", b"5"]))
+            within(lambda: receiver.offer_frames([b"first", b"second"]))
+            dealer.disable_monitor()

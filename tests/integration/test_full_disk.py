@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minikernel.auth.registry import CHANNEL_HMAC
+from minikernel.auth.channel_hmac import NAME as CHANNEL_HMAC
 from minikernel.transport import connection, curve
 
 if TYPE_CHECKING:
@@ -106,14 +107,12 @@ COMMANDS = {
         "kernel.json",
     ),
     "admit": ("admit", "kernel.json", "bob.json", "--curve-clients", "clients"),
-    "exec": ("exec", "script.py"),
 }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_that_can_not_write_its_file(tmp_path: Path, name: str) -> None:
     new_file(tmp_path, CHANNEL_HMAC if name == "invite" else "hmac-sha256", port=1)
-    (tmp_path / "script.py").write_text("print(1)")
     (tmp_path / "clients").write_text("# nobody yet\n")
     before = files(tmp_path)
     done = on_a_full_disk(*COMMANDS[name], runtime=tmp_path)
@@ -121,6 +120,40 @@ def test_a_command_that_can_not_write_its_file(tmp_path: Path, name: str) -> Non
     assert done.stderr.startswith("minikernel: connection file")
     assert done.stderr.count("\n") == 1
     assert files(tmp_path) == before
+
+
+def test_a_script_whose_output_is_full_ends_as_it_does_with_python(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("print(1)")
+    before = files(tmp_path)
+    python = output_on_a_full_disk("script.py", directory=tmp_path)
+    assert python[0] != 0
+    assert "File too large" in python[1]
+    ours = output_on_a_full_disk("-m", "minikernel", "exec", "script.py", directory=tmp_path)
+    assert ours == python
+    assert files(tmp_path) == before
+
+
+def output_on_a_full_disk(*arguments: str, directory: Path) -> tuple[int, str, str]:
+    """Exit code, standard error and output of a python whose output goes into a file."""
+
+    def limit() -> None:
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+    (directory / "sub").mkdir(exist_ok=True)
+    with (directory / "sub" / "output").open("w+") as output:
+        done = subprocess.run(
+            [sys.executable, "-B", *arguments],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            cwd=directory,
+            env={**os.environ, "JUPYTER_RUNTIME_DIR": str(directory)},
+            preexec_fn=limit,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stderr, output.read()
 
 
 def test_a_client_that_finds_no_room_on_the_list(tmp_path: Path) -> None:
@@ -134,6 +167,7 @@ def test_a_client_that_finds_no_room_on_the_list(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_notebook_that_can_not_be_written_back_is_left_as_it_was(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat.v4")
     book = nbformat.new_notebook(cells=[nbformat.new_code_cell("'x' * 9000")])

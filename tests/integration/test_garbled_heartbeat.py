@@ -11,7 +11,7 @@ from minikernel.wire.channels import Channel, Role
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from minikernel.transport.passing import Passing
+    from minikernel.lab.network.passing import Passing
 
 PATIENCE = 20.0  # seconds
 

@@ -118,12 +118,13 @@ def test_strangers_cannot_flush_the_replay_memory(start_kernel: Any, connect: An
     frames = run_once(client)
     code = (
         "import sys, zmq\n"
-        "socket = zmq.Context().socket(zmq.DEALER)\n"
+        "context = zmq.Context()\n"
+        "socket = context.socket(zmq.DEALER)\n"
         "socket.connect(sys.argv[1])\n"
         "for i in range(100_000):\n"
         "    socket.send_multipart([b'<IDS|MSG>', b'%064x' % i, b'{}', b'{}', b'{}', b'{}'])\n"
         "socket.close()\n"
-        "zmq.Context.instance().destroy()\n"
+        "context.term()\n"  # waits until all has gone
     )
     url = f"tcp://127.0.0.1:{kernel.info['shell_port']}"
     subprocess.run([sys.executable, "-c", code, url], check=True, timeout=60)

@@ -84,6 +84,7 @@ def works(client: RawClient, number: int) -> None:
     assert client.request(client.control, "kernel_info_request")["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_strangers_who_stop_half_way_cost_a_client_nothing(
     kernel: KernelProcess, client: RawClient, request: pytest.FixtureRequest
 ) -> None:

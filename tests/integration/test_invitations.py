@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import minikernel
-from minikernel.auth.channel_hmac_keys import ALL_RIGHTS, Right
-from minikernel.auth.registry import CHANNEL_HMAC
+from minikernel.auth.channel_hmac import NAME as CHANNEL_HMAC
+from minikernel.auth.rights import ALL_RIGHTS, Right
 from minikernel.cli.app import main
 from minikernel.errors import PermissionDenied, TooManySessions
 from minikernel.transport import connection, curve
@@ -95,6 +95,58 @@ def test_an_observer_sees_the_owner_s_outputs(
     assert kinds == ["status", "execute_input", "stream", "execute_result", "status"]
     assert outputs[2]["content"]["text"] == "seen\n"
     assert alice.ledger.rejected == 0
+
+
+def shown(client: MiniKernelClient) -> dict[str, Any]:
+    while (msg := client.get_iopub_msg(TIMEOUT))["msg_type"] != "execute_input":
+        pass
+    return msg
+
+
+def test_each_cell_says_whose_it_is_and_no_client_can_claim_another_s_name(
+    owner: MiniKernelClient,
+    invite: Callable[..., Path],
+    join: Callable[..., MiniKernelClient],
+) -> None:
+    observer, bob = join(invite("observe")), join(invite("execute", "bob"))
+    for client, name in ((owner, ""), (bob, "bob"), (owner, "")):
+        msg = client.session.msg("execute_request", {"code": "1", "silent": False})
+        msg["header"]["username"] = "mallory"
+        msg["metadata"] = {"minikernel": {"client": "mallory"}}
+        client.shell_channel.send(msg)
+        seen = shown(observer)
+        assert seen["metadata"] == {"minikernel": {"client": name}}
+        assert observer.verifier.author(seen) == (name or "the owner", True)
+
+
+def test_what_a_client_may_it_knows_without_asking(
+    owner: MiniKernelClient, invite: Callable[..., Path], join: Callable[..., MiniKernelClient]
+) -> None:
+    observer = join(invite("observe,interrupt"))
+    for msg_type, may in {
+        "execute_request": False,
+        "history_request": False,
+        "shutdown_request": False,
+        "an_unheard_of_request": False,
+        "interrupt_request": True,
+        "kernel_info_request": True,
+    }.items():
+        assert (
+            observer.verifier.scheme.permits(msg_type),
+            owner.verifier.scheme.permits(msg_type),
+        ) == (
+            may,
+            True,
+        )
+
+
+def test_who_may_not_observe_is_sent_nothing_that_it_would_have_to_refuse(
+    owner: MiniKernelClient, invite: Callable[..., Path], join: Callable[..., MiniKernelClient]
+) -> None:
+    bob = join(invite("execute"))
+    owner.run("print('not for bob')")
+    assert bob.run("6 * 7").status == "ok"
+    assert "no tag" not in bob.ledger["iopub"].rejected
 
 
 def test_an_observer_can_not_execute(
@@ -206,7 +258,7 @@ def test_without_observe_the_reply_is_all(
     assert bad.error is not None
     assert bad.error.ename == "ZeroDivisionError"
     assert owner.run("y", timeout=TIMEOUT).value == "1"
-    assert bob.ledger.rejected > 0  # what came without a tag for bob
+    assert bob.ledger["iopub"].rejected == {}  # it subscribes to nothing: nothing has its tag
 
 
 def test_input(
@@ -281,7 +333,7 @@ def test_a_new_key_ends_it(
     alice = invite("observe")
     restart(guarded, key="another key of this kernel")
     owner = join(guarded.file)
-    assert "another key" in not_let_in(alice)
+    assert "no longer accepts this invitation (new key, " in not_let_in(alice)
     assert counted(owner)["bad signature"] >= 1
 
 

@@ -1,6 +1,7 @@
 """JupyterLab in a browser: a notebook as people use it, and a lesson in both themes.
 
-Leaves artifacts/jupyterlab.png, artifacts/lesson-light.png and artifacts/lesson-dark.png.
+Leaves artifacts/jupyterlab.png, artifacts/jupyterlab-widgets.png, artifacts/lesson-light.png and
+artifacts/lesson-dark.png.
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,7 @@ import nbformat
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Locator, Page
 
@@ -69,17 +67,16 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def server(jupyter: Path, tmp_path: Path) -> Iterator[str]:
+def server(jupyter: Path, tmp_path: Path, port_of: Callable[..., int]) -> Iterator[str]:
     """A JupyterLab of our own; its address."""
     news = jupyter / "settings" / "@jupyterlab" / "apputils-extension"
     news.mkdir(parents=True, exist_ok=True)
     (news / "notification.jupyterlab-settings").write_text(
         json.dumps({"fetchNews": "false", "checkForUpdates": False})
     )
-    port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+        *("--ip=127.0.0.1", "--port=0"),
         *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}"),
         "--LabApp.expose_app_in_browser=True",
     ]
@@ -94,26 +91,10 @@ def server(jupyter: Path, tmp_path: Path) -> Iterator[str]:
         subprocess.Popen(command, stdout=out, stderr=out, env=environment) as process,
     ):
         try:
-            wait_for_server(port, process, log)
+            port = port_of(process, Path(os.environ["JUPYTER_RUNTIME_DIR"]), PATIENCE)
             yield f"http://127.0.0.1:{port}"
         finally:
             stop(process)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def wait_for_server(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api"):
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    pytest.fail(f"JupyterLab did not start: {log.read_text()}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -190,9 +171,13 @@ def test_a_notebook(server: str, page: Page, tmp_path: Path) -> None:
         raise
 
 
-def save_notebook(path: Path) -> None:
+def save_notebook(
+    path: Path, sources: tuple[str, ...] = CELLS, cell_metadata: dict[str, Any] | None = None
+) -> None:
     kernelspec = {"name": "minikernel", "display_name": DISPLAY_NAME, "language": "python"}
-    cells: list[Any] = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    cells: list[Any] = [
+        nbformat.v4.new_code_cell(source, metadata=cell_metadata or {}) for source in sources
+    ]
     book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
     nbformat.write(book, path)
 
@@ -257,6 +242,40 @@ def tab_completes(notebook: Notebook) -> None:
     popup.get_by_text("isdigit").wait_for()
 
 
+WITH_WIDGETS = (
+    "import ipywidgets\nslider = ipywidgets.IntSlider(40, description='turn me')\nslider",
+    """
+button, out = ipywidgets.Button(description='press me'), ipywidgets.Output()
+@button.on_click
+def pressed(_):
+    with out:
+        print('pressed at', slider.value)
+ipywidgets.VBox([button, out])""",
+)
+
+
+@pytest.mark.slow
+def test_widgets_in_cells_with_2_mb_of_metadata(server: str, page: Page, tmp_path: Path) -> None:
+    """JupyterLab sends a cell's metadata with its code."""
+    save_notebook(tmp_path / "book.ipynb", WITH_WIDGETS, {"ballast": "x" * 2_000_000})
+    page.goto(f"{server}/lab/tree/book.ipynb?reset&token={TOKEN}")
+    notebook = Notebook(page)
+    notebook.wait_for_kernel()
+    notebook.run(0)
+    handle = notebook.output(0).locator(".noUi-handle")
+    handle.wait_for()
+    notebook.run(1)
+    button = notebook.output(1).get_by_role("button", name="press me")
+    button.wait_for()
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    notebook.output(0).get_by_text("43").wait_for()
+    button.click()
+    notebook.output(1).get_by_text("pressed at 43").wait_for()
+    screenshot(page, "jupyterlab-widgets.png")
+
+
 LESSON = Path(__file__).parents[2] / "notebooks" / "02-signature.ipynb"
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 TO_THE_TOP = "() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)"
@@ -271,6 +290,7 @@ LIGHTNESS = """svg => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_lesson(server: str, page: Page, jupyter: Path, tmp_path: Path, theme: str) -> None:
     themes = jupyter / "settings" / "@jupyterlab" / "apputils-extension"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conftest import RawClient
 
-    from minikernel.transport.passing import Passing
+    from minikernel.lab.network.passing import Passing
 
 
 def test_the_bind_reply_behind_a_question_does_not_end_it(tmp_path: Path) -> None:

@@ -189,6 +189,16 @@ for msg_type, fields in FIELDS.items():
             BODIES[f"{msg_type}: {field} is {value!r}"] = body(msg_type, content)
     if msg_type in WITH_CODE | {"input_reply"}:
         BODIES[f"{msg_type}: nothing in it"] = body(msg_type, b"{}")
+SURROGATES = {"alone": "\\ud800", "swapped": "\\ude00\\ud83d", "last": "code\\udfff"}
+for name, text in SURROGATES.items():
+    field = f'"{text}": 1'.encode()
+    BODIES[f"header: a surrogate {name} in a name"] = headed(
+        lambda h, field=field: h[:-1] + b", " + field + b"}"
+    )
+    for msg_type in FIELDS:
+        BODIES[f"{msg_type}: a surrogate {name} in a name"] = body(
+            msg_type, execute()[:-1] + b", " + field + b"}"
+        )
 BODIES["input_reply: not asked"] = body("input_reply", b'{"value": "1"}')
 
 

@@ -18,7 +18,7 @@ import pytest
 from minikernel.auth.challenge import MD5, SHA256, Dialect
 from minikernel.auth.keys import SecretKey
 from minikernel.errors import ChallengeError
-from minikernel.transport.stream import Stream, connect, introduce, welcome
+from minikernel.tcp.stream import Stream, connect, introduce, welcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

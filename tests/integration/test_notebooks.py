@@ -160,6 +160,7 @@ def test_nbconvert(tmp_path: Path) -> None:
     assert outputs(tmp_path / "done.ipynb") == ["hello\n", "42"]
 
 
+@pytest.mark.slow
 def test_papermill(tmp_path: Path) -> None:
     path = save(tmp_path, "name = 'nobody'", "print('hello', name)")
     book = nbformat.read(path, as_version=4)

@@ -48,12 +48,20 @@ def test_an_error(client: RawClient) -> None:
     assert set(outputs[2]["content"]) == {"ename", "evalue", "traceback"}
 
 
-def test_stop_on_error_aborts_what_is_queued(client: RawClient) -> None:
+# Fails soon after `go` is there: then all that follows has been sent, and arrives meanwhile.
+FAILING = (
+    "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+    "os.unlink('go'); time.sleep(0.3); 1/0"
+)
+
+
+def test_stop_on_error_aborts_what_is_queued(client: RawClient, kernel: KernelProcess) -> None:
     ids = [
-        client.send(client.shell, "execute_request", code="import time; time.sleep(0.2); 1/0"),
+        client.send(client.shell, "execute_request", code=FAILING),
         client.send(client.shell, "execute_request", code="ran = True"),
         client.send(client.shell, "kernel_info_request"),
     ]
+    kernel.file.with_name("go").touch()
     replies = [client.reply(client.shell, i) for i in ids]
     assert [r["content"]["status"] for r in replies] == ["error", "aborted", "ok"]
     assert client.execute("ran")[0]["ename"] == "NameError"
@@ -252,13 +260,15 @@ def test_a_comm_for_nobody_is_closed(client: RawClient) -> None:
     assert "comm_close" in kinds(client.outputs(msg_id))
 
 
-def test_what_a_background_thread_writes_goes_to_the_last_cell(client: RawClient) -> None:
+def test_what_a_background_thread_writes_goes_to_the_cell_that_started_it(
+    client: RawClient,
+) -> None:
     code = (
         "import threading\ngo = threading.Event()\n"
         "threading.Thread(target=lambda: (go.wait(), print('late'))).start()"
     )
-    client.execute(code)
-    msg_id = client.send(client.shell, "execute_request", code="go.set()")
+    msg_id = client.send(client.shell, "execute_request", code=code)
+    client.execute("go.set()")
     with contextlib.suppress(TimeoutError):
         while True:
             message = client.receive(client.iopub)
@@ -268,9 +278,12 @@ def test_what_a_background_thread_writes_goes_to_the_last_cell(client: RawClient
     assert message["parent_header"]["msg_id"] == msg_id
 
 
-def test_an_error_aborts_also_what_does_not_fit_into_the_queue(client: RawClient) -> None:
-    first = client.send(client.shell, "execute_request", code="import time; time.sleep(.3); 1/0")
+def test_an_error_aborts_also_what_does_not_fit_into_the_queue(
+    client: RawClient, kernel: KernelProcess
+) -> None:
+    first = client.send(client.shell, "execute_request", code=FAILING)
     rest = [client.send(client.shell, "execute_request", code="ran = 1") for _ in range(400)]
+    kernel.file.with_name("go").touch()
     assert client.reply(client.shell, first)["content"]["status"] == "error"
     replies = [client.reply(client.shell, msg_id)["content"]["status"] for msg_id in rest]
     assert replies == ["aborted"] * 400

@@ -18,6 +18,7 @@ import pytest
 import zmq
 
 import minikernel
+from minikernel.client import inbox
 from minikernel.kernel.publisher import GREETINGS
 from minikernel.transport.sockets import IOPUB_QUEUE
 
@@ -32,9 +33,10 @@ SPARE = 30 * MIB  # what a kernel may grow by for other reasons
 SCHEMES = pytest.mark.parametrize("scheme", ["hmac-sha256", "channel-hmac-sha256"])
 LENGTH = 10_000  # characters of an output
 OUTPUTS = 500  # of one cell: so few wait for a client that reads them
+SHOWN = OUTPUTS * [LENGTH + 2]
 CELLS = 3 * IOPUB_QUEUE // OUTPUTS
-FLOOD = f"for _ in range({OUTPUTS}): print('x' * {LENGTH}, flush=True)"
-BURST = 30_000  # outputs; more than wait anywhere on the way to a client
+FLOOD = f"for _ in range({OUTPUTS}): display('x' * {LENGTH})"  # what is printed would be joined
+BURST = 20_000  # outputs; more than wait anywhere on the way to a client
 STOPPED = """
 import sys, time, zmq
 socket = zmq.Context().socket(zmq.SUB)
@@ -90,7 +92,7 @@ def test_a_stuck_subscriber_costs_its_queue_and_disturbs_nobody(
             before = rss(kernel)
             for _ in range(CELLS):
                 result = working.run(FLOOD, timeout=PATIENCE)
-                assert len(result.stdout) == OUTPUTS * (LENGTH + 1)
+                assert [len(d["data"]["text/plain"]) for d in result.displays] == SHOWN
                 assert (result.complete, result.missed) == (True, 0)
             assert rss(kernel) - before < IOPUB_QUEUE * (LENGTH + 1000) + SPARE
         assert working.run("6 * 7", timeout=PATIENCE).value == "42"
@@ -113,8 +115,9 @@ def published(client: minikernel.MiniKernelClient) -> int:
 
 @SCHEMES
 def test_a_slow_client_knows_how_much_it_missed_and_does_not_hang(
-    start_kernel: Callable[..., KernelProcess], scheme: str
+    start_kernel: Callable[..., KernelProcess], scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inbox, "WAITING", MIB)  # it has read little of what waits for it
     kernel = start_kernel(signature_scheme=scheme)
     with client_of(kernel) as slow, client_of(kernel) as other:
         began = published(slow) - heard(slow)
@@ -123,18 +126,40 @@ def test_a_slow_client_knows_how_much_it_missed_and_does_not_hang(
 
         def wait_for_the_end(msg: dict[str, Any]) -> None:
             nonlocal waited
-            if msg["msg_type"] == "stream" and not waited:
+            if msg["msg_type"] == "display_data" and not waited:
                 waited = True  # the other one's cell comes after ours
                 assert other.run("None", timeout=PATIENCE).status == "ok"
 
-        code = f"for i in range({BURST}): print(i, 'x' * 2000, flush=True)"
+        burst = 2 * BURST  # more than all queues and the system hold
+        code = f"for i in range({burst}): display('x' * 2000)"
         result = slow.run(code, timeout=PATIENCE, on_output=wait_for_the_end)
         assert (result.status, result.complete) == ("ok", False)
         assert published(slow) - heard(slow) == began
         gaps = slow.ledger["iopub"].gaps
-        assert 0 < gaps < BURST
+        assert 0 < gaps < burst
         assert f"missing {gaps}" in str(slow.ledger)
         assert slow.run("1", timeout=PATIENCE).missed == 0
+
+
+@pytest.mark.slow
+@SCHEMES
+def test_a_client_that_is_held_up_loses_nothing(
+    start_kernel: Callable[..., KernelProcess], scheme: str
+) -> None:
+    kernel = start_kernel(signature_scheme=scheme)
+    waited = False
+
+    with client_of(kernel) as held, client_of(kernel) as other:
+
+        def wait_for_the_end(msg: dict[str, Any]) -> None:
+            nonlocal waited
+            if msg["msg_type"] == "display_data" and not waited:
+                waited = True
+                assert other.run("None", timeout=PATIENCE).status == "ok"
+
+        code = f"for i in range({BURST}): display(i)"
+        result = held.run(code, timeout=2 * PATIENCE, on_output=wait_for_the_end)
+        assert (len(result.displays), result.complete, result.missed) == (BURST, True, 0)
 
 
 def test_a_late_joiner_misses_nothing_nor_does_who_sees_a_restart(

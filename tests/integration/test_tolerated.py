@@ -71,6 +71,7 @@ CHANGES: dict[str, Change] = {
     "header: a session of terminal escapes": more_header(b'"session": "\\u001b[31m\\r\\n"'),
     "header: a session of 100 kB": more_header(b'"session": "' + b"s" * 100_000 + b'"'),
     "header: an unknown field of 500 kB": more_header(b'"x": "' + b"x" * 500_000 + b'"'),
+    "header: an unknown field of 1 MB": more_header(b'"x": "' + b"x" * 1_000_000 + b'"'),
     "header: an unknown protocol": more_header(b'"version": "99.9"'),
     "header: no date": without("date"),
     "header: no session, username, date, version": without(
@@ -238,9 +239,9 @@ def test_odd_comms(asker: RawClient, msg_type: str, content: dict[str, Any]) -> 
     asker.outputs(asker.send(asker.shell, msg_type, **content))
 
 
-@pytest.mark.parametrize("kind", ["ValueError", "KeyboardInterrupt", "SystemExit", "BadText"])
-def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str) -> None:
-    code = (
+def shown_by(kind: str) -> str:
+    """A class whose objects have a form that raises when it is made JSON."""
+    return (
         "class BadText(Exception):\n"
         "    def __str__(self): raise ValueError\n"
         "class Evil:\n"
@@ -248,18 +249,43 @@ def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str)
         "class Shown:\n"
         "    def _repr_mimebundle_(self, **_): return {'application/json': Evil()}\n"
     )
-    reply, _ = asker.execute(code, user_expressions={"x": "Shown()"})
-    assert (reply["status"], reply["ename"]) == ("error", kind)
+
+
+@pytest.mark.parametrize("kind", ["KeyboardInterrupt", "SystemExit"])
+def test_a_user_expression_that_fails_as_it_is_sent(asker: RawClient, kind: str) -> None:
+    """Its error is its own, as any other error of an expression; the cell has gone well."""
+    reply, _ = asker.execute(shown_by(kind), user_expressions={"x": "Shown()", "y": "1"})
+    told = reply["user_expressions"]
+    assert (told["x"]["status"], told["x"]["ename"]) == ("error", kind)
+    assert (reply["status"], told["y"]["status"]) == ("ok", "ok")
     reply, _ = asker.execute("Shown()")
     assert (reply["status"], reply["ename"]) == ("error", kind)
 
 
-@pytest.mark.parametrize("plain", ["5", "None", "['a', 'b']", "{'a': 1}"])
-def test_a_value_whose_plain_text_is_none(asker: RawClient, plain: str) -> None:
+@pytest.mark.parametrize("kind", ["ValueError", "BadText"])
+def test_a_form_that_fails_as_it_is_sent_is_left_out(asker: RawClient, kind: str) -> None:
+    reply, outputs = asker.execute(shown_by(kind), user_expressions={"x": "Shown()"})
+    told = reply["user_expressions"]["x"]
+    assert (told["status"], [*told["data"]]) == ("ok", ["text/plain"])
+    said = {"name": "stderr", "text": f"Shown: application/json left out: {kind}\n"}
+    assert said in [message["content"] for message in outputs]
+    reply, outputs = asker.execute("Shown()")
+    contents = [message["content"] for message in outputs]
+    assert said in contents
+    assert [[*content["data"]] for content in contents if "data" in content] == [["text/plain"]]
+    assert reply["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("plain", "kept"),
+    [("5", None), ("None", "<__main__.Odd object"), ("['a', 'b']", "ab"), ("{'a': 1}", None)],
+)
+def test_a_value_whose_plain_text_is_none(asker: RawClient, plain: str, kept: str | None) -> None:
+    """None is "not this form", lines are one text; what is no text can't be kept, nor shown."""
     asker.execute(
         f"class Odd:\n    def _repr_mimebundle_(self, **_): return {{'text/plain': {plain}}}\nOdd()"
     )
     ask = {"output": True, "raw": True, "hist_access_type": "tail", "n": 1}
     [[_, _, [source, output]]] = asker.request(asker.shell, "history_request", **ask)["history"]
     assert source.endswith("Odd()")
-    assert output is None
+    assert output is None if kept is None else output.startswith(kept)

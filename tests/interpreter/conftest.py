@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from minikernel.interpreter.base import Outcome
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What jedi has not read before takes seconds on a busy machine."""
+    monkeypatch.setattr("minikernel.interpreter.introspect.PATIENCE", 60.0)
+
+
 class Recorder:
     """A frontend that notes what it is asked to show, and answers from a list."""
 
@@ -32,10 +38,16 @@ class Recorder:
         self.answers: deque[str] = deque()
 
     def display(
-        self, data: Any, metadata: Any, *, display_id: Any = None, update: Any = False
+        self,
+        data: Any,
+        metadata: Any,
+        *,
+        display_id: Any = None,
+        update: Any = False,
+        transient: Any = None,
     ) -> None:
         shown = {"data": data, "metadata": metadata, "display_id": display_id, "update": update}
-        self.displays.append(shown)
+        self.displays.append({**shown, "transient": transient})
 
     def result(self, count: int, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         self.results.append((count, data, metadata))

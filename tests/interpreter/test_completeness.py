@@ -86,3 +86,26 @@ def test_any_text_has_a_verdict(code: Any) -> None:
     verdict, indent = is_complete(code, 0)
     assert verdict in {"complete", "incomplete", "invalid"}
     assert indent.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("x = \\", ("incomplete", "")),
+        ("x = \\\n", ("incomplete", "")),
+        ("if x and \\\n", ("incomplete", "")),
+        ("f('", ("incomplete", "")),
+        ('print(1, "a', ("incomplete", "")),
+        ("'", ("invalid", "")),
+        ("f(')", ("invalid", "")),
+        ("x = 'a", ("invalid", "")),
+        ("def f(a,", ("incomplete", "")),
+        ("def f(a,\n      b", ("incomplete", "      ")),
+        ("    x = 5", ("complete", "")),
+        ("    x = 5\n    y = 6", ("complete", "")),
+        ("  if x:", ("incomplete", "      ")),
+        ("a = 1 \\\n  + 2", ("complete", "")),
+    ],
+)
+def test_lines_that_go_on_and_cells_that_are_indented(code: str, verdict: Any) -> None:
+    assert is_complete(code, 0) == verdict

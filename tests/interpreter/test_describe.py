@@ -120,3 +120,42 @@ def test_jedi_knows_what_nothing_has_imported_yet() -> None:
 @pytest.mark.parametrize("cursor", [-1, 0, 1, 99])
 def test_nothing_to_say_is_none(code: Any, cursor: Any) -> None:
     assert describe_at(code, cursor, 0, {}) is None
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "unknown([1]).greet(|",
+        "unknown([1]).greet|",
+        "unknown.greet(|",
+        "[1][0].greet(|",
+        "unknown['greet'].greet(|",
+        "# greet(|",
+        "# greet|",
+        "'greet|",
+        "x = 'greet(|",
+        "(1).nowhere(|",
+    ],
+)
+def test_a_global_of_the_same_name_is_not_meant(marked: str) -> None:
+    code = marked.replace("|", "")
+    assert describe_at(code, marked.index("|"), 0, NAMESPACE) is None
+
+
+@pytest.mark.parametrize(
+    ("marked", "signature"),
+    [
+        ("keys['a'].upper(|", "upper()"),
+        ("keys['a'].upp|er", "upper()"),
+        ("'abc'.upper(|", "upper()"),
+        ("print(unknown, greet(|", "greet(name"),
+        ("f'{greet(|", "greet(name"),
+        ("'🙂'; greet(|", "greet(name"),
+        ("greet(\n  'text|", "greet(name"),
+        ("1 +\ngreet(|", "greet(name"),
+    ],
+)
+def test_what_is_meant_is_found(marked: str, signature: str) -> None:
+    code = marked.replace("|", "")
+    found = describe_at(code, marked.index("|"), 0, {**NAMESPACE, "keys": {"a": "text"}})
+    assert f"Signature:\x1b[39m {signature}" in (found or {})["text/plain"]

@@ -73,7 +73,7 @@ def test_an_object_that_shows_itself(displayer: Any, frontend: Any) -> None:
     displayer.display(Own)
     assert [s["data"]["text/plain"][:11] for s in frontend.displays] == [
         "'by itself'",
-        "<class 'tes",
+        "tests.inter",
     ]
 
 
@@ -122,3 +122,88 @@ def test_ipythons_images_json_and_publisher(cell: Any) -> None:
     assert image["metadata"]["image/png"]["width"] == 7
     assert json["data"]["application/json"] == {"a": 1}
     assert (published["data"], published["display_id"]) == ({"text/plain": "p"}, "q")
+
+
+def test_an_empty_handle_shows_a_place_that_is_filled_later(displayer: Any, frontend: Any) -> None:
+    handle = displayer.display(display_id=True)
+    handle.update("world")
+    other = displayer.display(transient={"display_id": "there"})
+    assert other.display_id == "there"
+    assert displayer.display() is None
+    empty, filled, there = frontend.displays
+    assert (empty["data"], empty["update"]) == ({}, False)
+    assert (filled["data"]["text/plain"], filled["update"]) == ("'world'", True)
+    assert empty["display_id"] == filled["display_id"] == handle.display_id
+    assert (there["data"], there["display_id"]) == ({}, "there")
+
+
+def test_ids_may_be_numbers(displayer: Any, frontend: Any) -> None:
+    displayer.display(1, display_id=7).update(2)
+    assert [s["display_id"] for s in frontend.displays] == ["7", "7"]
+
+
+def test_update_replaces_and_needs_an_id(displayer: Any, frontend: Any) -> None:
+    displayer.display("b", display_id="a", update=True)
+    displayer.display("c", transient={"display_id": "a"}, update=True)
+    displayer.update_display("d", display_id="unknown", metadata={"m": 1}, raw=False)
+    seen = [(s["update"], s["display_id"]) for s in frontend.displays]
+    assert seen == [(True, "a"), (True, "a"), (True, "unknown")]
+    assert frontend.displays[2]["metadata"] == {"m": 1}
+    with pytest.raises(TypeError, match="display_id required"):
+        displayer.display("x", update=True)
+
+
+def test_transient_data_goes_to_clients(displayer: Any, frontend: Any) -> None:
+    given = {"display_id": "a", "more": {1: {2}}}
+    displayer.display(1, transient=given)
+    displayer.publish_display_data({"text/plain": "x"}, transient=given, update=True)
+    assert given == {"display_id": "a", "more": {1: {2}}}
+    for shown in frontend.displays:
+        assert (shown["display_id"], shown["transient"]) == ("a", {"more": {"1": [2]}})
+    assert frontend.displays[1]["update"]
+
+
+def test_metadata_is_merged_form_by_form(displayer: Any, frontend: Any) -> None:
+    class Picture:
+        def _repr_png_(self) -> Any:
+            return b"", {"width": 1, "height": 2}
+
+    displayer.display(Picture(), metadata={"image/png": {"width": 3}, "all": True})
+    assert frontend.displays[0]["metadata"] == {
+        "image/png": {"width": 3, "height": 2},
+        "all": True,
+    }
+
+
+def test_raw_takes_only_bundles_and_checks_them(displayer: Any, frontend: Any, capsys: Any) -> None:
+    for wrong in (5, "text", None, ["text/plain"]):
+        with pytest.raises(TypeError, match="data must be a dict"):
+            displayer.display(wrong, raw=True)
+    displayer.display({"text/html": 5, "text/plain": "t", None: "n"}, raw=True)
+    displayer.publish_display_data({"image/png": b"\0\1"}, {"a": {(1, 2): 3}, "b": {1}})
+    checked, published = frontend.displays
+    assert checked["data"] == {"text/plain": "t"}
+    assert (published["data"], published["metadata"]) == ({"image/png": "AAE="}, {"b": [1]})
+    assert capsys.readouterr().err.count("left out") == 3
+
+
+@pytest.mark.parametrize("error", ["NotImplementedError", "ZeroDivisionError"])
+def test_an_object_that_fails_to_show_itself_is_shown_in_its_other_forms(
+    cell: Any, error: Any, capsys: Any
+) -> None:
+    cell.good(
+        f"class A:\n    def _ipython_display_(self): raise {error}('no')\n"
+        "    def _repr_html_(self): return 'fallback'\nA()"
+    )
+    assert cell.frontend.results[0][1]["text/html"] == "fallback"
+    cell.good("display(A())")
+    assert cell.frontend.displays[0]["data"]["text/html"] == "fallback"
+    assert (error in capsys.readouterr().err) is (error != "NotImplementedError")
+
+
+def test_ipythons_own_handle(cell: Any) -> None:
+    pytest.importorskip("IPython")
+    cell.good("from IPython.display import DisplayHandle, display\nh = DisplayHandle('x')")
+    cell.good("h.display(1)\nh.update(2)\ndisplay(display_id='y')")
+    seen = [(s["display_id"], s["update"]) for s in cell.frontend.displays]
+    assert seen == [("x", False), ("x", True), ("y", False)]

@@ -123,3 +123,47 @@ def test_the_last_exception_is_kept_for_pdb(cell: Any) -> None:
 def test_a_failing_cell_shows_no_result(cell: Any) -> None:
     cell.bad("1\n2/0")
     assert cell.frontend.results == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return x",
+        "yield x",
+        "break",
+        "continue",
+        "nonlocal y",
+        "def f(a, a): pass",
+        "f(a=1, a=2)",
+        "*a, *b = x",
+        "from __future__ import nonsense",
+        "def f():\n    x = 1; global x",
+    ],
+)
+def test_an_error_of_the_compiler_shows_its_line(cell: Any, plain: Any, line: str) -> None:
+    failure = cell.bad(f"x = 1\n{line}")
+    assert failure.ename == "SyntaxError"
+    assert line.rsplit("\n", maxsplit=1)[-1].strip() in plain(failure)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "    x = 5\n    x",
+        "\tx = 5\n\tx",
+        "\n\n  x = 4\n  if x:\n    x += 1\n  x",
+        "    # a comment\n    x = 5\n    x",
+        "  x = 5\n\n  x",
+        "  import asyncio\n  x = await asyncio.sleep(0, 5)\n  x",
+    ],
+)
+def test_a_cell_that_is_indented_as_a_whole_runs(cell: Any, code: str) -> None:
+    cell.good(code)
+    assert cell.frontend.texts == ["5"]
+
+
+def test_the_source_of_an_indented_cell_is_that_which_ran(cell: Any) -> None:
+    cell.good("    def f():\n        return 5\n    import inspect\n    s = inspect.getsource(f)")
+    assert cell.value("s") == "def f():\n    return 5\n"
+    failure = cell.bad("    x = (\n      1\n    y = 2")
+    assert failure.ename == "SyntaxError"

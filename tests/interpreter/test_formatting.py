@@ -146,3 +146,98 @@ def test_keyboard_interrupt_is_no_broken_repr() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         formatter.format(Slow())
+
+
+def test_a_mimebundle_spares_the_single_forms_that_it_has() -> None:
+    def fail(_: Any) -> Any:
+        pytest.fail("asked for nothing")
+
+    thing = with_methods(
+        _repr_mimebundle_=lambda _, **__: {"text/html": "bundle", "text/plain": "text"},
+        _repr_html_=fail,
+        __repr__=fail,
+    )
+    assert formatter.format(thing)[0] == {"text/html": "bundle", "text/plain": "text"}
+
+
+def test_forms_that_are_not_wanted_are_not_made() -> None:
+    def fail(_: Any) -> Any:
+        pytest.fail("not wanted")
+
+    asked = []
+    thing = with_methods(
+        _repr_mimebundle_=lambda _, **options: asked.append(options),
+        _repr_html_=fail,
+        _repr_latex_=lambda _: "latex",
+        __repr__=fail,
+    )
+    assert formatter.format(thing, ["text/latex"], ["text/html"])[0] == {"text/latex": "latex"}
+    assert asked == [{"include": ["text/latex"], "exclude": ["text/html"]}]
+
+
+def test_a_class_has_its_own_methods_not_its_instances() -> None:
+    class Meta(type):
+        def _repr_html_(cls) -> str:
+            return f"class {cls.__name__}"
+
+    class Thing(metaclass=Meta):
+        def _repr_latex_(self) -> str:
+            return "instance"
+
+        @classmethod
+        def _repr_markdown_(cls) -> str:
+            return "classmethod"
+
+    data, _ = formatter.format(Thing)
+    assert (data["text/html"], data["text/markdown"]) == ("class Thing", "classmethod")
+    assert "text/latex" not in data
+
+
+@pytest.mark.parametrize("answer", [lambda: "called", 5, "text", {}])
+def test_who_answers_to_every_name_has_no_rich_forms(answer: Any, capsys: Any) -> None:
+    class Proxy:
+        def __getattr__(self, name: str) -> Any:
+            return answer
+
+    assert list(formatter.format(Proxy())[0]) == ["text/plain"]
+    assert not shows_itself(Proxy())
+    assert capsys.readouterr().err == ""
+
+
+def test_a_remote_proxy_is_not_called() -> None:
+    from xmlrpc.client import ServerProxy
+
+    data, _ = formatter.format(ServerProxy("http://127.0.0.1:9"))
+    assert data == {"text/plain": "<ServerProxy for 127.0.0.1:9/RPC2>"}
+
+
+def test_json_in_a_text_is_taken_for_json(capsys: Any) -> None:
+    thing = with_methods(_repr_json_=lambda _: ('{"a": 1}', {"expanded": True}))
+    data, metadata = formatter.format(thing)
+    assert (data["application/json"], metadata["application/json"]) == (
+        {"a": 1},
+        {"expanded": True},
+    )
+    assert list(formatter.format(with_methods(_repr_json_=lambda _: "{"))[0]) == ["text/plain"]
+    assert "JSONDecodeError" in capsys.readouterr().err
+
+
+def test_a_huge_text_and_one_with_a_lone_surrogate() -> None:
+    class Thing:
+        def __repr__(self) -> str:
+            return "\ud800" + "x" * 5_000_000
+
+    assert formatter.format(Thing())[0]["text/plain"] == "?" + "x" * 5_000_000
+
+
+def test_formatters_can_be_forgotten() -> None:
+    own = Formatter()
+    own.register(complex, "image/png", lambda _: b"")
+    own.register(complex, "image/svg+xml", lambda _: ("<svg>", {"m": 1}))
+    assert list(own.format(type("C", (complex,), {})(1))[0]) == [
+        "image/png",
+        "image/svg+xml",
+        "text/plain",
+    ]
+    own.forget(complex)
+    assert list(own.format(type("C", (complex,), {})(1))[0]) == ["text/plain"]

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minikernel.interpreter.introspect import called_at, complete, find, name_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Thing:
@@ -80,6 +85,33 @@ def test_jedi_completes_keys_and_definitions_of_the_cell_itself() -> None:
     pytest.importorskip("jedi")
     assert complete("table['f", 8, NAMESPACE).matches == ["'first'"]
     assert "inner_name" in complete("inner_name = 1\ninn", 18, NAMESPACE).matches
+
+
+COMPLETE = """
+from minikernel.interpreter import introspect
+introspect.PATIENCE = 60.0
+print(*introspect.complete("inner_name = 1\\ninn", 18, {}).matches)
+"""
+
+
+@pytest.mark.slow
+def test_half_written_files_of_jedi_s_cache_are_written_anew(tmp_path: Path) -> None:
+    pytest.importorskip("jedi")
+
+    def completed() -> str:
+        command = [sys.executable, "-c", COMPLETE]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=100
+        ).stdout
+
+    assert completed() == "inner_name\n"
+    files = [*tmp_path.rglob("*.pkl")]
+    assert files
+    for file in files:
+        os.truncate(file, file.stat().st_size // 2)
+    assert completed() == "inner_name\n"
+    assert all(file.stat().st_size for file in files)
 
 
 def test_our_own_way_runs_no_property(monkeypatch: Any) -> None:
@@ -170,3 +202,71 @@ def test_find_walks_attributes_without_running_properties() -> None:
 def test_pathological_code_does_not_keep_the_kernel_busy() -> None:
     code = "(" * 100_000 + "prin"
     assert "print" in complete(code, len(code), {}).matches
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("no_such_function().", "no_such_name.", "no_such_name.attribute.", "thing.nowhere."),
+        *("3.", "1.5", "x = 2.", "# thing.", "# pri", "x = 1  # table['", "x = '''\nthing.me"),
+        *("'pri", "'abc thing.", "f'abc thing.", "no_such_name['", "no_such_name['pri"),
+        *("def ", "class pri", "import os as pri", "b'thing.", "(1 +\n# thi"),
+    ],
+)
+def test_where_nothing_is_known_nothing_is_offered(code: str) -> None:
+    found = complete(code, len(code), NAMESPACE)
+    assert found.matches == found.types == []
+    assert 0 <= found.start <= found.end == len(code)
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("code", "match"),
+    [
+        ("table['f", "'first'"),
+        ("'🙂é'; table['f", "'first'"),
+        ("thing\n1 +\ntable[", "'first'"),
+        ("f'{table[\"f", '"first"'),
+        ("f'{thing.me", "method"),
+        ("f'{thi", "thing"),
+        ("x = (\n  thing.me", "method"),
+        ("1 +\nthing.me", "method"),
+        ("'🙂'; thi", "thing"),
+        ("print('a', table['f", "'first'"),
+        ("table[thi", "thing"),
+        ("from os import pat", "path"),
+    ],
+)
+def test_what_is_known_is_offered_wherever_the_cursor_is(code: str, match: str) -> None:
+    found = complete(code, len(code), NAMESPACE)
+    assert match in found.matches
+    assert (code[: found.start] + match).startswith(code)
+
+
+def test_files_are_offered_in_a_text_but_not_in_a_subscript(
+    tmp_path: Any, monkeypatch: Any
+) -> None:
+    pytest.importorskip("jedi")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.csv").touch()
+    for code in ("open('pri", "x = ['pri"):
+        assert complete(code, len(code), NAMESPACE).matches == ["prices.csv'"]
+    for code in ("table['pri", "nowhere['pri", "nowhere[['pri", "table[0, 'pri"):
+        assert complete(code, len(code), NAMESPACE).matches == []
+
+
+def test_keys_of_a_dict_of_the_cell_itself() -> None:
+    pytest.importorskip("jedi")
+    code = "fresh = {'one': 1}\nfresh['"
+    assert complete(code, len(code), NAMESPACE).matches == ["'one'"]
+
+
+def test_keys_are_called_so() -> None:
+    assert complete("table[", 6, NAMESPACE).types == ["dict key"]
+
+
+@pytest.mark.parametrize("code", ["(" * 9_000, "[" * 9_000 + "'", "f'{" * 3_000, "x[" * 4_000])
+def test_deeply_nested_code_ends_nothing(code: str) -> None:
+    found = complete(code, len(code), NAMESPACE)
+    assert found.end == len(code)

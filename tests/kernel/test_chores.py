@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +14,6 @@ from minikernel.transport.ring_file import MAGIC, beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FULL = "database or disk is full"
 
@@ -75,3 +77,35 @@ def test_old_ring_files_are_removed(tmp_path: Path, log: Log) -> None:
     chores = Chores(Engine(), log, None, folder)  # type: ignore[arg-type] # likewise
     chores.tick()
     assert not old.exists()
+
+
+LOW = """
+import os, resource, sys
+from pathlib import Path
+from minikernel.kernel.chores import FEW, Chores
+from minikernel.kernel.refusals import Log
+
+class Engine:
+    history_problem = None
+    def save(self): pass
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+chores = Chores(Engine(), Log(lambda: 2), None, Path(sys.argv[1]))
+chores.tick()
+before = chores.descriptors.count
+taken = [os.dup(0) for _ in range(before - 50)]
+for _ in range(3):
+    chores.tick()
+print(before, chores.descriptors.count)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="nothing tells what is open")
+def test_descriptors_that_run_low_are_said_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOW, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    before, after = map(int, done.stdout.split())
+    assert 200 < before < 300
+    assert after == 50
+    assert done.stderr == "minikernel: descriptors run low: 50 of 300 are free\n"

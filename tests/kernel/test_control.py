@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 import minikernel
-from minikernel.auth.channel_hmac import KernelChannelHmac
-from minikernel.auth.channel_hmac_kernel import ClientPeer, KernelEnd
-from minikernel.auth.channel_hmac_sessions import Places
-from minikernel.auth.registry import CHANNEL_HMAC
+from minikernel.auth.channel_hmac import NAME, TRAITS
+from minikernel.auth.channel_hmac.kernel import ClientPeer, KernelEnd
+from minikernel.auth.channel_hmac.kernel_side import KernelChannelHmac
+from minikernel.auth.channel_hmac.sessions import SessionLimits
 from minikernel.interpreter.base import LanguageInfo
-from minikernel.kernel.control import Asker, Control
-from minikernel.kernel.dispatch import Dispatch
+from minikernel.interpreter.plain import PlainEngine
+from minikernel.kernel.chores import FreeDescriptors
+from minikernel.kernel.comms import Comms
+from minikernel.kernel.control import Control, Waker
+from minikernel.kernel.handlers import Parts, describe
+from minikernel.kernel.interrupts import Gate
+from minikernel.kernel.port import Port
 from minikernel.kernel.publisher import Publisher
+from minikernel.kernel.questions import Questions
 from minikernel.kernel.refusals import Log, Refusals
-from minikernel.protocol.end import ChannelEnd, Guards
+from minikernel.kernel.request import Asker, Requests
+from minikernel.kernel.streams import Streams
+from minikernel.protocol.end import Guards
+from minikernel.protocol.kernel import KernelConnection
 from minikernel.transport import connection
 from minikernel.transport.loops import start_thread
 from minikernel.transport.sockets import KernelSockets
-from minikernel.wire.channels import Channel, Role
+from minikernel.wire.channels import Channel
 from minikernel.wire.content import REQUESTS
 from minikernel.wire.message import EMPTY, HeaderFactory
 
@@ -46,49 +55,68 @@ INFO = LanguageInfo(
 )
 
 
+class Engine(PlainEngine):
+    """Runs nothing."""
+
+    info = INFO
+
+
 class Half:
     """A kernel under channel-hmac without shell and heartbeat, with a place for one client."""
 
     def __init__(self, path: Path) -> None:
         fields = connection.new_fields(
-            transport="tcp", ip="127.0.0.1", signature_scheme=CHANNEL_HMAC, key="k" * 32
+            transport="tcp", ip="127.0.0.1", signature_scheme=NAME, key="k" * 32
         )
         connection.write(path, fields)
         info, _ = connection.read(path)
         self.sockets = KernelSockets(info, handover=False)
         ports = {name: getattr(info, name) for name in connection.PORTS.values()}
         connection.write(path, {**fields, **ports})
-        places = Places(sessions=1, silence=0.0)
-        self.end = KernelEnd(info.secret, entropy=os.urandom, places=places)
-        clients = KernelChannelHmac(self.end, time.monotonic)
+        limits = SessionLimits(sessions=1, silence=0.0)
+        self.end = KernelEnd(info.secret, entropy=os.urandom, limits=limits)
+        clients = KernelChannelHmac(self.end)
         headers = HeaderFactory(os.urandom(16).hex(), "run", "", lambda: b'"2026-01-01T00:00:00Z"')
-        ends = {
-            channel: ChannelEnd(
-                channel,
-                Role.KERNEL,
-                clients,
-                headers,
-                guards=Guards(buffers=False),
-                contents=REQUESTS,
-            )
-            for channel in (Channel.CONTROL, Channel.STDIN, Channel.IOPUB)
-        }
+        kernel = KernelConnection(
+            clients,
+            TRAITS,
+            headers,
+            guards=Guards(buffers=False),
+            contents=REQUESTS,
+            clock=time.monotonic,
+        )
         publisher = Publisher(
             self.sockets,
-            ends[Channel.IOPUB],
+            kernel,
+            Requests(),
+            Gate(self.sockets.iopub_lock, Requests()),
             greets=False,
-            on_deferred=lambda: None,
             on_more=lambda: None,
         )
-        self.control = Control(
-            self.sockets,
-            ends[Channel.CONTROL],
-            ends[Channel.STDIN],
-            clients=clients,
-            dispatch=Dispatch(INFO, ports, ends.values(), clients.gaps),
+        refusals, waker, requests = Refusals(publisher, Log(lambda: 2)), Waker(), Requests()
+        stdin = Port(self.sockets.stdin, kernel, Channel.STDIN, refusals)
+        self.questions = Questions(stdin, requests, waker.wake)
+        engine = Engine(None, history_file=None)
+        parts = Parts(
+            engine=engine,
+            info=describe(engine.info),
+            ports=ports,
+            connection=kernel,
+            descriptors=FreeDescriptors(),
+            requests=requests,
             publisher=publisher,
-            refusals=Refusals(publisher, Log(lambda: 2)),
-            effects=lambda _: None,
+            streams=Streams(publisher.stream),
+            comms=Comms(publisher, requests, lambda: None),
+            questions=self.questions,
+            interrupt=lambda: None,
+            stop=lambda: None,
+        )
+        self.control = Control(
+            Port(self.sockets.control, kernel, Channel.CONTROL, refusals),
+            stdin,
+            self.sockets.subscriptions,
+            waker,
+            parts,
             on_wake=lambda _: None,
             on_tick=lambda: None,
         )
@@ -113,7 +141,7 @@ def test_input_ends_when_the_place_of_its_session_was_taken(half: Half, tmp_path
 
     def ask(asker: Asker) -> None:
         with pytest.raises(EOFError):
-            half.control.ask(asker, "name? ", password=False)
+            half.questions.ask(asker, "name? ", password=False)
         ended.set()
 
     path = tmp_path / "kernel.json"
@@ -122,7 +150,7 @@ def test_input_ends_when_the_place_of_its_session_was_taken(half: Half, tmp_path
         peer = ClientPeer(session.hex, (), *session.client, True, session)
         start_thread("cell", lambda: ask(Asker("", peer, EMPTY)))
         deadline = time.monotonic() + PATIENCE
-        while half.control._open is None:
+        while not half.questions._open:
             assert time.monotonic() < deadline
         with minikernel.connect(path, timeout=PATIENCE):
             assert ended.wait(PATIENCE)

@@ -2,19 +2,20 @@ from __future__ import annotations
 
 import os
 import resource
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH
-from minikernel.errors import Replayed
+from minikernel.errors import ConfigError, Replayed
 from minikernel.kernel.memory import DurableMemory
 from minikernel.kernel.refusals import Log
 from minikernel.transport.ring_file import HEADER_LENGTH, RingFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 KEY = SecretKey(b"key")
 DIGEST = b"d" * DIGEST_LENGTH
@@ -113,3 +114,82 @@ def test_a_ring_that_went_round_is_written_whole(tmp_path: Path, log: Log) -> No
     with pytest.raises(Replayed):
         later.replays.admit(digests[-1])
     later.close()
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    path.with_name("other").write_bytes(path.read_bytes()[:HEADER_LENGTH])
+    path.with_name("other").replace(path)
+
+
+@pytest.mark.parametrize("lose", [removed, replaced])
+def test_a_file_that_is_lost_while_it_runs_is_noticed_and_made_anew(
+    tmp_path: Path, log: Log, terminal: Path, lose: Callable[[Path], None]
+) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    memory.replays.admit(DIGEST)
+    memory.catch_up()
+    assert terminal.read_text() == ""
+    lose(tmp_path / "k.ring")
+    memory.catch_up()
+    assert terminal.read_text() == "minikernel: the replay memory's file was removed or replaced\n"
+    memory.replays.admit(b"e" * DIGEST_LENGTH)
+    memory.close()
+    later = DurableMemory(tmp_path / "k.ring", KEY, log)
+    for known in (DIGEST, b"e" * DIGEST_LENGTH):
+        with pytest.raises(Replayed):
+            later.replays.admit(known)
+    later.close()
+
+
+def linked(path: Path, other: Path) -> None:
+    other.hardlink_to(path)
+    path.unlink()
+
+
+@pytest.mark.parametrize("move", [Path.rename, linked])
+def test_a_file_that_was_moved_stays_locked_until_the_end(
+    tmp_path: Path, log: Log, move: Callable[[Path, Path], None]
+) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    places = [tmp_path / name for name in ("a.ring", "b.ring")]
+    for place in places:
+        move(tmp_path / "k.ring", place)
+        memory._retry_at = 0.0
+        memory.catch_up()
+    for place in (tmp_path / "k.ring", *places):
+        with pytest.raises(ConfigError, match="another kernel"):
+            RingFile(place, KEY, wait=0.0)
+    memory.close()
+    for place in (tmp_path / "k.ring", *places):
+        RingFile(place, KEY, wait=0.0).close()
+
+
+def test_files_that_are_gone_are_let_go_of(tmp_path: Path, log: Log) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(5):
+        removed(tmp_path / "k.ring")
+        memory._retry_at = 0.0
+        memory.catch_up()
+    assert len([*Path("/dev/fd").iterdir()]) == before
+    memory.close()
+
+
+def test_what_somebody_has_put_in_its_place_is_left_alone(
+    tmp_path: Path, log: Log, terminal: Path
+) -> None:
+    memory = DurableMemory(tmp_path / "k.ring", KEY, log)
+    memory.replays.admit(DIGEST)
+    removed(tmp_path / "k.ring")
+    (tmp_path / "k.ring").write_text("somebody's")
+    for _ in range(3):
+        memory.catch_up()
+    with pytest.raises(Replayed):
+        memory.replays.admit(DIGEST)
+    memory.close()
+    assert (tmp_path / "k.ring").read_text() == "somebody's"
+    assert terminal.read_text() == "minikernel: the replay memory's file was removed or replaced\n"

@@ -7,28 +7,31 @@ import msgspec
 import pytest
 import zmq
 
-from minikernel.auth.channel_hmac import KernelChannelHmac
-from minikernel.auth.channel_hmac_client import ClientEnd
-from minikernel.auth.channel_hmac_kernel import KernelEnd
-from minikernel.auth.channel_hmac_keys import Master
+from minikernel.auth.channel_hmac.client import ClientEnd
+from minikernel.auth.channel_hmac.kernel import KernelEnd
+from minikernel.auth.channel_hmac.kernel_side import KernelChannelHmac
+from minikernel.auth.channel_hmac.keys import Master
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import create
-from minikernel.auth.scheme import Address
+from minikernel.auth.registry import create, find
+from minikernel.kernel.interrupts import Gate
 from minikernel.kernel.port import Port
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.refusals import Log, Refusals
-from minikernel.protocol.end import ChannelEnd, Guards
+from minikernel.kernel.request import Requests
+from minikernel.protocol.end import Guards
+from minikernel.protocol.kernel import KernelConnection
 from minikernel.transport import connection
-from minikernel.transport.sockets import KernelSockets, receive
-from minikernel.wire.channels import Channel, Role
+from minikernel.transport.sockets import Inbox, KernelSockets
+from minikernel.wire.channels import Channel
 from minikernel.wire.content import REQUESTS
 from minikernel.wire.frames import DELIMITER
 from minikernel.wire.message import HeaderFactory
+from minikernel.wire.peer import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from minikernel.auth.scheme import Scheme
+    from minikernel.auth.scheme import KernelSide
 
 PATIENCE = 20_000  # milliseconds
 SECRET = SecretKey(b"a key of 32 bytes, or some more")
@@ -58,20 +61,23 @@ class Wire:
         self.dealers.append(dealer)
         return dealer
 
-    def end(self, scheme: Scheme, channel: Channel) -> ChannelEnd:
+    def connection(self, scheme: KernelSide) -> KernelConnection:
         headers = HeaderFactory("kernel", "1", "user", lambda: b'""')
         guards = Guards(own_session="kernel")
-        return ChannelEnd(channel, Role.KERNEL, scheme, headers, guards=guards, contents=REQUESTS)
+        traits = find("null").traits
+        return KernelConnection(scheme, traits, headers, guards=guards, contents=REQUESTS)
 
-    def port(self, scheme: Scheme, channel: Channel = Channel.SHELL) -> Port:
+    def port(self, scheme: KernelSide, channel: Channel = Channel.SHELL) -> Port:
+        connection = self.connection(scheme)
         publisher = Publisher(
             self.kernel,
-            self.end(scheme, Channel.IOPUB),
+            connection,
+            Requests(),
+            Gate(self.kernel.iopub_lock, Requests()),
             greets=False,
-            on_deferred=lambda: None,
             on_more=lambda: None,
         )
-        return Port(self.router, self.end(scheme, channel), Refusals(publisher, Log(lambda: 2)))
+        return Port(self.router, connection, channel, Refusals(publisher, Log(lambda: 2)))
 
     def close(self) -> None:
         for dealer in self.dealers:
@@ -90,7 +96,7 @@ def wire() -> Iterator[Wire]:
 def test_a_request_and_its_reply(wire: Wire) -> None:
     port, dealer = wire.port(create("null", SecretKey(b""))), wire.dealer()
     dealer.send_multipart([DELIMITER, b"", *INFO])
-    message = port.take(receive(wire.router))
+    message = port.take(Inbox(wire.router).wait())
     assert message is not None
     assert port.send(port.end.compose(b"kernel_info_reply", b"{}"), message.peer)
     assert dealer.recv_multipart()[-1] == b"{}"
@@ -117,7 +123,7 @@ def test_junk_gets_silence_and_what_is_authentic_an_error(wire: Wire) -> None:
     assert signature is not None
     for auth in (b"junk", signature.signature):
         dealer.send_multipart([DELIMITER, auth, *BAD])
-        assert port.take(receive(wire.router)) is None
+        assert port.take(Inbox(wire.router).wait()) is None
     assert b'"execute_reply"' in dealer.recv_multipart()[2]
     assert port.end.tally.rejected == {"bad signature": 1, "refused": 1}
     assert port.end.tally.sent == 1
@@ -126,7 +132,7 @@ def test_junk_gets_silence_and_what_is_authentic_an_error(wire: Wire) -> None:
 def test_a_greeting_is_no_message(wire: Wire) -> None:
     port, dealer = wire.port(create("clear-key", SECRET)), wire.dealer()
     dealer.send_multipart([DELIMITER, b"HELLO"])
-    assert port.take(receive(wire.router)) is None
+    assert port.take(Inbox(wire.router).wait()) is None
     assert port.end.tally.rejected == {"framing": 1}
 
 
@@ -135,13 +141,13 @@ class Session:
 
     def __init__(self, wire: Wire) -> None:
         self.kernel = KernelEnd(SECRET, entropy=os.urandom)
-        self.scheme = KernelChannelHmac(self.kernel, lambda: 0.0)
+        self.scheme = KernelChannelHmac(self.kernel)
         self.client = ClientEnd(Master(SECRET).owner(), entropy=os.urandom)
         self.control = wire.port(self.scheme, Channel.CONTROL)
         self.shell = wire.port(self.scheme)
         self.dealer = wire.dealer()
         self.dealer.send_multipart([DELIMITER, self.client.hello()])
-        assert self.control.take(receive(wire.router)) is None
+        assert self.control.take(Inbox(wire.router).wait()) is None
         delimiter, challenge = self.dealer.recv_multipart()
         assert delimiter == DELIMITER
         self.session = self.client.challenge(challenge)
@@ -150,7 +156,7 @@ class Session:
     def tell(self, wire: Wire, port: Port, channel: Channel) -> Any:
         auth = self.session.seal(channel, INFO)
         self.dealer.send_multipart([DELIMITER, auth, *INFO])
-        message = port.take(receive(wire.router))
+        message = port.take(Inbox(wire.router).wait())
         assert message is not None
         return message.peer
 
@@ -163,7 +169,7 @@ def test_messages_are_kept_until_the_way_is_known(wire: Wire) -> None:
     assert port.end.tally.sent == 0
     stranger = wire.dealer()
     stranger.send_multipart([DELIMITER, b"junk", *INFO])
-    assert port.take(receive(wire.router)) is None
+    assert port.take(Inbox(wire.router).wait()) is None
     assert port.end.tally.sent == 0
     session.tell(wire, port, Channel.SHELL)
     received = [session.dealer.recv_multipart() for _ in range(2)]

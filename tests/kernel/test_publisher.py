@@ -10,12 +10,15 @@ import pytest
 import zmq
 
 from minikernel.auth.keys import SecretKey
-from minikernel.auth.registry import create
+from minikernel.auth.registry import create, find
+from minikernel.kernel.interrupts import Gate
 from minikernel.kernel.publisher import Publisher
-from minikernel.protocol.end import ChannelEnd, Guards
+from minikernel.kernel.request import Requests
+from minikernel.protocol.end import Guards
+from minikernel.protocol.kernel import KernelConnection
 from minikernel.transport import connection
 from minikernel.transport.sockets import KernelSockets
-from minikernel.wire.channels import Channel, Role
+from minikernel.wire.channels import Channel
 from minikernel.wire.message import HeaderFactory
 
 if TYPE_CHECKING:
@@ -38,9 +41,10 @@ class Stage:
         scheme = create("null", SecretKey(b""))
         self.publisher = Publisher(
             self.sockets,
-            ChannelEnd(Channel.IOPUB, Role.KERNEL, scheme, headers, guards=guards),
+            KernelConnection(scheme, find("null").traits, headers, guards=guards),
+            Requests(),
+            Gate(self.sockets.iopub_lock, Requests()),
             greets=True,
-            on_deferred=lambda: None,
             on_more=lambda: None,
         )
         self.garbage = 0  # objects whose finalisers print
@@ -82,7 +86,7 @@ def test_a_finaliser_that_prints_while_a_subscriber_is_greeted(stage: Stage) -> 
         stage.sockets.iopub.poll(PATIENCE)
         stage.publisher.welcome()
     assert stage.received(2) == [(b"", 1), (b"stream", 2)]
-    assert not stage.publisher.sending()
+    assert not stage.sockets.iopub_lock._is_owned()
 
 
 def test_a_finaliser_that_prints_while_a_message_is_published(stage: Stage) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -11,7 +10,6 @@ from minikernel.lab.attacks import ATTACKS
 from minikernel.lab.columns import COLUMNS, GUARDED, NULL
 from minikernel.lab.evidence import Outcome
 from minikernel.lab.matrix import Finding, as_expected
-from minikernel.lab.picture import drawn
 from minikernel.lab.text import as_json, explained, markdown, matrix
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,25 +41,11 @@ def test_json() -> None:
     assert json.loads(as_json([BROKEN]))[0]["outcome"] is None
 
 
-@pytest.mark.parametrize("findings", [ALL, [BROKEN, SURPRISE]])
-def test_the_svg_is_xml_without_scripts_or_links(findings: list[Finding]) -> None:
-    text = drawn(findings).standalone()
-    root = ET.fromstring(text)
-    assert sum(element.tag.endswith("rect") for element in root.iter()) == len(findings)
-    assert "prefers-color-scheme: dark" in text
-    assert "<script" not in text
-    assert "href" not in text
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.title())
 def test_an_explanation_names_every_scheme(attack: type) -> None:
     said = explained(attack)
     assert all(column.name in said for column in COLUMNS)
     assert attack.wire[0] in said
-
-
-def test_the_table_of_channels_fits_a_terminal() -> None:
-    assert max(map(len, proofs.text().splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -18,28 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minikernel.auth import (
-    channel_hmac,
-    channel_hmac_client,
-    channel_hmac_frames,
-    channel_hmac_hello,
-    channel_hmac_keys,
-    channel_hmac_line,
-    jupyter_hmac,
-    replay_memory,
-)
-from minikernel.auth.channel_hmac import KernelChannelHmac
-from minikernel.auth.channel_hmac_client import ClientEnd
-from minikernel.auth.channel_hmac_frames import NONCE, mac, unsigned_hello
-from minikernel.auth.channel_hmac_kernel import KernelEnd
-from minikernel.auth.channel_hmac_keys import Direction, Master, SessionKeys
-from minikernel.auth.channel_hmac_line import Line
-from minikernel.auth.channel_hmac_sessions import Places, Session
+from minikernel.auth import jupyter_hmac, replay_memory
+from minikernel.auth.channel_hmac import client as client_module
+from minikernel.auth.channel_hmac import frames as frames_module
+from minikernel.auth.channel_hmac import handshake, kernel_side, session_channel
+from minikernel.auth.channel_hmac.client import ClientEnd
+from minikernel.auth.channel_hmac.frames import NONCE, mac, unsigned_hello
+from minikernel.auth.channel_hmac.kernel import KernelEnd
+from minikernel.auth.channel_hmac.kernel_side import KernelChannelHmac
+from minikernel.auth.channel_hmac.keys import Direction, Master, SessionKeys
+from minikernel.auth.channel_hmac.session_channel import SessionChannel
+from minikernel.auth.channel_hmac.sessions import Session, SessionLimits
 from minikernel.auth.counter import Counter
 from minikernel.auth.jupyter_hmac import JupyterHmac
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
+from minikernel.auth.rights import OWNER_RIGHTS
 from minikernel.errors import RemoteProtocolError, ReplayedCounter
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
@@ -49,7 +44,7 @@ from minikernel.wire.message import HeaderFactory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from minikernel.auth.channel_hmac_keys import Credential
+    from minikernel.auth.channel_hmac.keys import Credential
     from minikernel.auth.scheme import Scheme
 
     Patch = pytest.MonkeyPatch
@@ -217,8 +212,8 @@ class Run:
     """A kernel of channel-hmac and its clients, in memory."""
 
     def __init__(self) -> None:
-        self.kernel = KernelEnd(KEY, entropy=os.urandom, places=Places(challenges=2))
-        self.scheme = KernelChannelHmac(self.kernel, lambda: 0.0)
+        self.kernel = KernelEnd(KEY, entropy=os.urandom, limits=SessionLimits(challenges=2))
+        self.scheme = KernelChannelHmac(self.kernel)
 
     def client(self, credential: Credential | None = None) -> Client:
         return Client(self, credential or Master(KEY).owner())
@@ -265,7 +260,7 @@ def junk_after_a_publish() -> None:
 
 def hello_on_shell() -> None:
     run = Run()
-    run.scheme.greet(S, ClientEnd(Master(KEY).owner(), entropy=os.urandom).hello(), ())
+    run.scheme.greet(S, ClientEnd(Master(KEY).owner(), entropy=os.urandom).hello(), (), 0.0)
 
 
 def rights_that_nobody_has() -> None:
@@ -291,7 +286,7 @@ def speak_in_a_session_that_was_replaced() -> None:
     late = client.seal(S, request())
     client.session = client.end.challenge(client.run.kernel.hello(client.end.hello(), 0.0))
     peer = client.say(INFO, channel=C).peer
-    client.run.scheme.bind(peer, old.id.hex())
+    client.run.scheme.bind(peer, old.id.hex(), 0.0, busy=False)
     client.give(late)
 
 
@@ -359,7 +354,7 @@ def pose_as_the_kernel() -> None:
 
 
 def knock_without_a_key() -> None:
-    unsigned = unsigned_hello(bytes(NONCE), channel_hmac_keys.OWNER_RIGHTS, "")
+    unsigned = unsigned_hello(bytes(NONCE), OWNER_RIGHTS, "")
     Run().kernel.hello(unsigned + bytes(32), 0.0)
 
 
@@ -416,18 +411,18 @@ def taken_out(owner: object, *names: str) -> Callable[[Patch], None]:
 
 def greet_anywhere(patch: Patch) -> None:
     patch.setattr(
-        KernelChannelHmac, "greet", lambda self, _, frame, __: self._end.hello(frame, 0.0)
+        KernelChannelHmac, "greet", lambda self, _, frame, *__: self._end.hello(frame, 0.0)
     )
 
 
 def any_client(patch: Patch) -> None:
-    patch.setattr(channel_hmac_hello, "is_client", lambda *_: True)
+    patch.setattr(handshake, "is_client", lambda *_: True)
 
 
 def no_channels(patch: Patch) -> None:
     """Neither in AUTH nor in the keys; each of the two would be enough."""
     key = SessionKeys.key
-    patch.setattr(channel_hmac_frames, "_check_start", nothing)
+    patch.setattr(frames_module, "_check_start", nothing)
     patch.setattr(SessionKeys, "key", lambda self, _, direction: key(self, S, direction))
 
 
@@ -447,11 +442,11 @@ def confirmed_at_once(patch: Patch) -> None:
 
 
 def never_closed(patch: Patch) -> None:
-    patch.setattr(KernelEnd, "_close", lambda _, session, heir: session._account())  # noqa: ARG005 - its name counts
+    patch.setattr(KernelEnd, "_close", lambda _, session, successor: session._account())  # noqa: ARG005 - its name counts
 
 
 def no_routes(patch: Patch) -> None:
-    patch.setattr(Line, "route", property(nothing, nothing), raising=False)
+    patch.setattr(SessionChannel, "route", property(nothing, nothing), raising=False)
 
 
 def no_counters(patch: Patch) -> None:
@@ -476,25 +471,25 @@ def no_outstanding_pings(patch: Patch) -> None:
             return True
 
     pings = property(lambda _: All(), nothing)
-    patch.setattr(channel_hmac_client.ClientSession, "_pings", pings, raising=False)
+    patch.setattr(client_module.ClientSession, "_pings", pings, raising=False)
     no_counters(patch)
 
 
 def no_lengths(patch: Patch) -> None:
-    patch.setattr(channel_hmac_frames, "_lengths", lambda _: b"")
+    patch.setattr(frames_module, "_lengths", lambda _: b"")
 
 
 def any_right(patch: Patch) -> None:
-    patch.setattr(channel_hmac, "permits", lambda *_: True)
+    patch.setattr(kernel_side, "permits", lambda *_: True)
 
 
 def no_budget(patch: Patch) -> None:
-    patch.setattr(channel_hmac_hello, "SECOND", 0.0)
+    patch.setattr(handshake, "SECOND", 0.0)
 
 
 STEPS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {
     "1 limits": (no_limits, too_many_frames),
-    "2 length": (taken_out(channel_hmac_frames, "_check_length"), junk_after_a_publish),
+    "2 length": (taken_out(frames_module, "_check_length"), junk_after_a_publish),
     "2 HELLO's channel": (greet_anywhere, hello_on_shell),
     "2 id and rights": (any_client, rights_that_nobody_has),
     "2 the channel": (no_channels, shell_message_on_control),
@@ -504,13 +499,13 @@ STEPS: dict[str, tuple[Callable[[Patch], None], Callable[[], None]]] = {
     "4 counter": (no_counters, replay_a_counter),
     "4 counter of iopub": (no_counters, replay_of_iopub),
     "4 outstanding PINGs": (no_outstanding_pings, pong_twice),
-    "5 tag of DATA": (no_comparing(channel_hmac_line), change_content),
+    "5 tag of DATA": (no_comparing(session_channel), change_content),
     "5 lengths": (no_lengths, move_a_frame_boundary),
     "5 directions": (no_directions, reflect_a_reply),
-    "5 tag of PUBLISH": (no_comparing(channel_hmac_client), forge_iopub),
-    "5 tag of CHALLENGE": (no_comparing(channel_hmac_client), pose_as_the_kernel),
-    "5 tag of HELLO": (no_comparing(channel_hmac_hello), knock_without_a_key),
-    "5 rights in the key": (no_comparing(channel_hmac_hello), widen_ones_rights),
+    "5 tag of PUBLISH": (no_comparing(client_module), forge_iopub),
+    "5 tag of CHALLENGE": (no_comparing(client_module), pose_as_the_kernel),
+    "5 tag of HELLO": (no_comparing(handshake), knock_without_a_key),
+    "5 rights in the key": (no_comparing(handshake), widen_ones_rights),
     "6 mark late": (mark_before_verifying, burn_the_counters),
     "8 the right": (any_right, execute_with_the_right_to_observe),
     "8 header.session": (taken_out(KernelEnd, "claim"), speak_under_anothers_session),

@@ -13,11 +13,11 @@ from jupyter_client.session import Session
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
-from minikernel.auth.scheme import Address
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 from minikernel.wire.message import HeaderFactory, dumps, loads_dict
+from minikernel.wire.peer import Address
 
 KEY = b"a key of jupyter_client's and ours"
 SESSIONS = {

@@ -13,10 +13,11 @@ import pytest
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
 from minikernel.auth.replay_memory import ReplayMemory
-from minikernel.auth.scheme import Address, KeyScheme
+from minikernel.auth.scheme import KeyScheme
 from minikernel.errors import (
     BadSignature,
     ContentError,
+    ForPredecessor,
     FramingError,
     PermissionDenied,
     Reflected,
@@ -29,11 +30,13 @@ from minikernel.wire.channels import Channel, Role
 from minikernel.wire.content import REQUESTS, ExecuteRequest
 from minikernel.wire.frames import DELIMITER, LIMITS, Limits
 from minikernel.wire.message import HeaderFactory
+from minikernel.wire.peer import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minikernel.auth.scheme import Peer, Sealed
+    from minikernel.auth.scheme import Sealed
+    from minikernel.wire.peer import Peer
 
 KEY = b"k" * 32
 NOW = datetime(2026, 9, 21, 13, 33, 20, tzinfo=timezone.utc).timestamp()
@@ -151,6 +154,7 @@ def test_signed_buffers() -> None:
     frames = sealed(client, b"comm_msg", {"comm_id": "1"}, metadata={"mine": 1}, buffers=[b"one"])
     message = end().receive(frames)
     assert (message.buffers, message.metadata["mine"]) == ([b"one"], 1)
+    assert message.frames == frames[-5:]  # as they came
 
 
 def test_signed_absence_of_buffers() -> None:
@@ -230,16 +234,23 @@ class House(KeyScheme):
         assert channel is Channel.SHELL
         return super().seal(channel, frames, to) if self.way else None
 
-    def greet(self, channel: Channel, frame: bytes, route: tuple[bytes, ...]) -> bytes | None:
+    def greet(
+        self,
+        channel: Channel,
+        frame: bytes,
+        route: tuple[bytes, ...],
+        now: float,  # noqa: ARG002 - the seam's
+    ) -> bytes | None:
         self.asked.append((channel, frame, route))
         if frame == b"junk":
             raise BadSignature("junk")
         return b"answer" if frame == b"knock" else None
 
-    def permit(self, peer: Peer, msg_type: str, session: str) -> None:
+    def claim(self, peer: Peer, msg_type: str, session: str) -> None:
         self.asked.append((peer, msg_type, session))
-        if msg_type == "shutdown_request":
-            raise PermissionDenied("not you")
+
+    def may(self, peer: Peer, msg_type: str) -> bool:  # noqa: ARG002 - the seam's
+        return msg_type != "shutdown_request"
 
 
 def house(limits: Limits = LIMITS) -> tuple[House, ChannelEnd]:
@@ -271,6 +282,12 @@ def test_greetings_are_answered_on_their_way_back() -> None:
         (Channel.SHELL, b"else", (b"a",)),
     ]
     assert (end.tally.verified, end.tally.rejected) == (0, {})
+
+
+def test_a_greeting_that_a_socket_took_for_a_buffer() -> None:
+    scheme, end = house()
+    assert end.greet([memoryview(b"a"), DELIMITER, memoryview(b"knock")])  # type: ignore[list-item]
+    assert [(type(frame), type(way)) for _, frame, (way,) in scheme.asked] == [(bytes, bytes)]
 
 
 def test_a_greeting_that_proves_nothing_is_counted() -> None:
@@ -349,6 +366,48 @@ def test_max_age_needs_a_clock_and_takes_the_last_second() -> None:
     clockless = end(guards=strict)
     clockless._now = None
     refused(clockless, stock(date="2026-09-21T13:33:20Z"), Stale)
+
+
+SHUTDOWN = {"restart": True}
+BEFORE = "2026-09-21T13:33:19.990Z"  # the kernel was started
+
+
+@pytest.mark.parametrize(
+    ("date", "obeyed"),
+    [
+        (BEFORE, False),
+        ("2026-09-21T13:32:20.001Z", False),
+        ("2026-09-21T15:33:19.990+02:00", False),
+        ("2026-09-21T13:32:19.999Z", True),  # of another clock, perhaps
+        ("2026-09-21T13:33:20.000Z", True),
+        ("2026-09-21T13:33:20.001Z", True),
+        ("2030-01-01T00:00:00Z", True),
+        ("0001-01-01T00:00:00Z", True),
+        ("yesterday", True),
+        ("", True),
+        (None, True),
+    ],
+)
+@pytest.mark.parametrize("channel", [Channel.SHELL, Channel.CONTROL])
+def test_a_shutdown_for_the_kernel_before(channel: Channel, date: str | None, obeyed: bool) -> None:
+    kernel = end(channel, guards=Guards(own_session="kernel", started=NOW))
+    frames = stock(SHUTDOWN, msg_type="shutdown_request", date=date)
+    if obeyed:
+        assert kernel.receive(frames).content.restart
+    else:
+        refused(kernel, frames, ForPredecessor)
+        assert kernel.tally.rejected == {"meant for an earlier kernel": 1}
+
+
+@pytest.mark.parametrize("msg_type", ["execute_request", "kernel_info_request"])
+def test_only_a_shutdown_is_meant_for_one_kernel(msg_type: str) -> None:
+    kernel = end(guards=Guards(own_session="kernel", started=NOW))
+    assert kernel.receive(stock(msg_type=msg_type, date=BEFORE))
+
+
+def test_a_kernel_that_has_none_before_it_obeys() -> None:
+    frames = stock(SHUTDOWN, msg_type="shutdown_request", date=BEFORE)
+    assert end().receive(frames).content.restart
 
 
 def test_what_is_composed() -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create
-from minikernel.auth.scheme import Address
 from minikernel.protocol.end import ChannelEnd, Guards
-from minikernel.protocol.marks import Missed, mark, numbered_template
+from minikernel.protocol.marks import Missed, asked_by, asker_in, mark, numbered_template
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import split
 from minikernel.wire.message import HeaderFactory
@@ -69,7 +68,7 @@ def end(channel: Channel, guards: Guards) -> ChannelEnd:
 
 
 def marked(end: ChannelEnd, **options: Any) -> dict[str, Any]:
-    frames = end.seal(end.compose(b"comm_msg", b"{}", **options), Address((b"comm_msg",)))
+    frames = end.publish(b"comm_msg", b"{}", topic=b"comm_msg", **options)
     assert frames is not None
     metadata: dict[str, Any] = json.loads(split(frames).frames[2])
     return metadata
@@ -96,6 +95,8 @@ def test_what_is_published_has_its_number() -> None:
 def test_a_message_that_was_not_sent_spends_no_number() -> None:
     iopub = end(Channel.IOPUB, Guards(run="r"))
     iopub.compose(b"status", b"{}")
+    with pytest.raises(TypeError):
+        iopub.publish(b"status", {"no JSON": object()}, topic=b"status")
     assert marked(iopub)["minikernel"]["sequence"] == 1
 
 
@@ -109,3 +110,20 @@ def test_nothing_else_is_numbered(channel: Channel, guards: Guards) -> None:
 
 def test_without_marks_there_are_no_numbers() -> None:
     assert marked(end(Channel.IOPUB, Guards(buffers=False, run="r"))) == {}
+
+
+@pytest.mark.parametrize("name", ["", "alice", "a.b_c@d-e"])
+def test_whose_cell_it_is_comes_back(name: str) -> None:
+    assert asker_in(asked_by(name) or {}) == name
+
+
+def test_where_nobody_knows_whose_cell_it_is_nothing_is_added() -> None:
+    assert asked_by(None) is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"minikernel": None}, {"minikernel": ["client"]}, {"minikernel": {"client": 3}}, mark(())],
+)
+def test_junk_names_nobody(metadata: dict[str, Any]) -> None:
+    assert asker_in(metadata) is None

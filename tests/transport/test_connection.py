@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,13 @@ def test_a_file_of_others_is_noticed(tmp_path: Path) -> None:
         ({"hb_port": -1}, "hb_port"),
         ({"transport": "udp"}, "'udp' is neither tcp nor ipc"),
         ({"key": 5}, "key"),
+        ({"ip": ""}, "ip '' is neither an address nor the name of a host"),
+        ({"ip": "no address"}, "ip 'no address' is neither"),
+        ({"ip": "1.2.3.4.5"}, "is neither"),
+        ({"ip": "größe.example"}, r"gr\\xf6"),
+        ({"ip": "http://localhost"}, "is neither"),
+        ({"ip": "localhost\n"}, r"localhost\\n"),
+        ({"ip": "\x1b[31m"}, r"\\x1b"),
         ({"ip": None}, "ip"),
         ({"transport": "ipc", "ip": "/tmp/" + "x" * 120}, "an ipc path of"),
         ({"curve_publickey": "x"}, "curve_publickey alone"),
@@ -62,11 +71,52 @@ def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, Any], complai
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b"[" * 10_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 10_000,
+        b'{"ip":"\xff"}',
+        b'{"\xff":1}',
+        b'{"ip":"\\ud800"}',
+    ],
+)
 def test_what_is_no_connection_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "k.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"k\.json"):
         connection.read(tmp_path / "k.json")
+
+
+@pytest.mark.parametrize("ip", ["localhost", "*", "::1", "fe80::1%eth0", "a-host.example", "eth0"])
+def test_where_a_kernel_may_be(tmp_path: Path, ip: str) -> None:
+    info, _ = connection.read(write(tmp_path / "k.json", ip=ip))
+    assert info.ip == ip
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "k.json", tmp_path / "k.json"
+    target.write_text("{}")
+    link.symlink_to("there/k.json")
+    fields = connection.new_fields(
+        transport="tcp", ip="127.0.0.1", signature_scheme="hmac-sha256", key="a key"
+    )
+    connection.write(link, fields)
+    assert link.is_symlink()
+    assert connection.read(target)[0].key == "a key"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["k.json", "k.json", "there"]
+
+
+def test_the_key_is_not_pickled(tmp_path: Path) -> None:
+    info, _ = connection.read(write(tmp_path / "k.json", key="a key"))
+    for dump in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="holds a key"):
+            dump(info)
 
 
 def test_a_file_that_can_t_be_had(tmp_path: Path) -> None:

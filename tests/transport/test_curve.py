@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -216,6 +219,55 @@ def test_a_list_that_others_can_write(file: Path, mode: int) -> None:
     assert PUBLIC.encode() not in clients
     with pytest.raises(ConfigError, match="others can write it"):
         curve.Clients(str(file))
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_in_the_place_of_a_list_keeps_nobody_waiting(file: Path) -> None:
+    clients = curve.Clients(str(file))
+    curve.add_client(file, PUBLIC, "me")
+    assert PUBLIC.encode() in clients
+    file.unlink()
+    os.mkfifo(file)
+    assert PUBLIC.encode() not in clients
+    for use in (lambda: curve.Clients(str(file)), lambda: curve.add_client(file, PUBLIC, "me")):
+        with pytest.raises(ConfigError, match="it is not a file"):
+            use()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_a_list_of_another_user_admits_nobody(file: Path) -> None:
+    clients = curve.Clients(str(file))
+    curve.add_client(file, PUBLIC, "me")
+    assert PUBLIC.encode() in clients
+    os.chown(file, 12345, 12345)
+    if os.getuid() == 12345:
+        return
+    assert PUBLIC.encode() not in clients
+    with pytest.raises(ConfigError, match="it belongs to another user"):
+        curve.Clients(str(file))
+
+
+def test_a_list_is_read_again_when_it_has_changed_and_not_for_each_client(file: Path) -> None:
+    source = """
+import os, sys, time
+from minikernel.transport import curve
+path, public, other = sys.argv[1:]
+clients, opened = curve.Clients(path), []
+curve.add_client(path, public, "me")
+sys.addaudithook(lambda event, args: event == "open" and str(args[0]) == path and opened.append(1))
+deadline, quiet = time.monotonic() + 30, 0
+while quiet < 100:
+    assert time.monotonic() < deadline
+    before = len(opened)
+    assert public.encode() in clients and other.encode() not in clients
+    quiet = quiet + 1 if len(opened) == before else 0
+curve.add_client(path, other, "other")
+assert other.encode() in clients
+os.truncate(path, 0)
+assert public.encode() not in clients
+"""
+    command = [sys.executable, "-c", source, str(file), PUBLIC, zmq.curve_keypair()[0].decode()]
+    subprocess.run(command, check=True, timeout=60)
 
 
 def test_a_list_that_can_t_be_had(tmp_path: Path) -> None:

@@ -145,3 +145,50 @@ def test_only_old_orphans_that_nobody_holds_are_removed(tmp_path: Path) -> None:
     remove_orphans(tmp_path)
     holder.close()
     assert [name for name, ring in rings.items() if not ring.exists()] == ["old"]
+
+
+TORN = """
+import os, resource, sys
+from pathlib import Path
+from minikernel.auth.keys import SecretKey
+from minikernel.auth.replay_memory import DIGEST_LENGTH, FREE
+from minikernel.transport.ring_file import HEADER_LENGTH, RingFile
+path = Path(sys.argv[1])
+file = RingFile(path, SecretKey(b"key"))
+slot = (4096 - HEADER_LENGTH) // DIGEST_LENGTH - 1
+filled = [(n + 1).to_bytes(DIGEST_LENGTH, "little") for n in range(600)]
+filled[slot] = FREE
+file.rewrite(b"".join(filled))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    file.record(slot, b"d" * DIGEST_LENGTH)
+except OSError:
+    pass
+else:
+    raise AssertionError("nothing was cut")
+with path.open("rb") as content:
+    content.seek(HEADER_LENGTH + slot * DIGEST_LENGTH)
+    assert content.read(DIGEST_LENGTH) == FREE
+"""
+
+
+def test_a_record_that_is_cut_at_the_border_of_a_page_leaves_a_free_slot(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", TORN, str(tmp_path / "k.ring")], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("count", [253, 254, 255, 256, 510, CAPACITY, CAPACITY + 255])
+def test_two_free_slots_forget_nothing(tmp_path: Path, count: int) -> None:
+    """What a kill between the two writes leaves."""
+    path = tmp_path / "k.ring"
+    admitted(path, count)
+    with path.open("r+b") as file:
+        file.seek(ring_file.HEADER_LENGTH + ((count + 1) % (CAPACITY + 1)) * DIGEST_LENGTH)
+        file.write(bytes(DIGEST_LENGTH))
+    again = RingFile(path, KEY)
+    memory = ReplayMemory(again.ring, again.record)
+    for n in range(count, count + 3):
+        memory.admit(digest(n))
+    for n in (max(0, count - CAPACITY + 4), count - 1, count + 2):
+        with pytest.raises(Replayed):
+            memory.admit(digest(n))
+    again.close()

@@ -21,13 +21,13 @@ def listen():  # noqa: ANN201 - runs on every Python
             return message.decode()
 
 
-def connect(port):  # noqa: ANN001, ANN201
+def connect(port):  # noqa: ANN001, ANN201 - likewise
     with Client(("127.0.0.1", port), family="AF_INET", authkey=KEY) as connection:
         connection.send_bytes(b"hello")
         return connection.recv_bytes(1000).decode()
 
 
 try:
-    print(listen() if sys.argv[1] == "listen" else connect(int(sys.argv[2])))  # noqa: T201
+    print(listen() if sys.argv[1] == "listen" else connect(int(sys.argv[2])))  # noqa: T201 - likewise
 except (AuthenticationError, EOFError, OSError) as problem:
-    print(type(problem).__name__)  # noqa: T201
+    print(type(problem).__name__)  # noqa: T201 - likewise

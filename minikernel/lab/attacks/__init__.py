@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minikernel.lab.attacks import (
     changing,
+    disturbing,
     forging,
     handshakes,
     heartbeats,
@@ -86,6 +87,12 @@ ATTACKS: tuple[type[Attack], ...] = (
     heartbeats.ChangeAHeartbeat,
     heartbeats.DropHeartbeats,
     heartbeats.ReplayAHeartbeat,
+    disturbing.CutOffMultipart,
+    disturbing.JunkWhileAReplyIsDue,
+    disturbing.SendAHugeHeader,
+    disturbing.EndTheOwnersRequestEarly,
+    disturbing.TakeTheOwnersSessionName,
+    disturbing.ShutdownMeantForADeadRun,
 )
 """All attacks."""
 

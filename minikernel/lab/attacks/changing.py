@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minikernel.lab import reasons as why
 from minikernel.lab.attackers import Copy, retold
 from minikernel.lab.attacks.rules import Hold, on
 from minikernel.lab.evidence import Attack, Evidence, judged
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.wire.channels import Channel
 
 if TYPE_CHECKING:
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 BUFFERS = (b"one", b"two")
 
@@ -21,6 +23,12 @@ class ChangeContent(Attack):
 
     steps = ("replace the code in the victim's request, and leave the rest as it is",)
     wire = ("victim -> kernel   <IDS|MSG> signature header {} metadata {code'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.ONCE_PATH),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -41,8 +49,8 @@ def kept(passing: Passing, **changed: object) -> Passing:
 class _Unchanged(Copy):
     """Leaves the signature as it was."""
 
-    def sign(self, seen: Passing, frames: object) -> bytes:  # noqa: ARG002 - a Pen
-        """What stood there."""
+    def sign(self, seen: Passing, _frames: object) -> bytes:
+        """Return what was there."""
         return seen.frames[seen.frames.index(b"<IDS|MSG>") + 1]
 
 
@@ -50,6 +58,13 @@ class ChangesBuffers(Attack):
     """Does something to the buffers of a request; see the subclasses."""
 
     buffers: tuple[bytes, ...]
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.ONCE_PATH),
+        ("B", THROUGH, why.UNSIGNED_BUFFERS),
+        ("G", STOPPED, why.MARKED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """Run a cell with buffers, others than the victim sent."""
@@ -97,6 +112,13 @@ class MoveAFrameBoundary(ChangesBuffers):
         "move the boundary between them by a byte: joined, they are the same",
     )
     wire = ("victim -> kernel   <IDS|MSG> signature header {} metadata {code} 'onet' 'wo'",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.ONCE_PATH),
+        ("B", THROUGH, why.UNSIGNED_BUFFERS),
+        ("G", STOPPED, "the digest of the buffers covers their lengths"),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
 
 class ChangeOutput(Attack):
@@ -104,6 +126,12 @@ class ChangeOutput(Attack):
 
     steps = ("replace the text that the victim's cell prints, and leave the rest as it is",)
     wire = ("kernel -> victim   topic <IDS|MSG> signature header parent {} {text'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "iopub is not authenticated"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -120,6 +148,12 @@ class ChangeAnAnswer(Attack):
         "replace its answer; then let the honest one go on, too",
     )
     wire = ("victim -> kernel   <IDS|MSG> signature header parent metadata {value'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.ONCE_PATH),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""

@@ -8,9 +8,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from minikernel.errors import MinikernelError
-from minikernel.lab.attackers import Copy, msg_type, retold
+from minikernel.lab import reasons as why
+from minikernel.lab.attackers import Copy, msg_type, retold, session
 from minikernel.lab.attacks.rules import on
 from minikernel.lab.evidence import Attack, Evidence, judged
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.wire.channels import Channel
 from minikernel.wire.frames import DELIMITER
 
@@ -19,17 +21,17 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from minikernel.client.result import Result
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 COPY = Copy()
 FORGED = "forged output"
 MUTATIONS, SEED = 2000, 2011
 
 
-def execute_request(code: str) -> list[bytes]:
+def execute_request(code: str, session: str = "stranger") -> list[bytes]:
     """Header, parent_header, metadata and content of a request of a stranger's."""
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "stranger"}
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": session}
     content = {"code": code, "silent": False}
     return [json.dumps(part).encode() for part in (header, {}, {}, content)]
 
@@ -42,6 +44,12 @@ class ForgeBlind(Attack):
         "send an execute_request without a signature, and one with 64 zeros",
     )
     wire = ("stranger -> kernel   <IDS|MSG> '' header {} {} {code}",)
+    expected = (
+        ("K", STOPPED, "the key is random, and has not been heard"),
+        ("O", STOPPED, "an identity that was not challenged is not trusted"),
+        ("BG", STOPPED, "an HMAC can't be guessed"),
+        ("CV", STOPPED, "a tag can't be guessed, nor a session"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -62,6 +70,12 @@ class ForgeCopied(Attack):
         "send another request with its signature; where it has a counter, with the next one",
     )
     wire = ("stranger (identity of the victim) -> kernel   <IDS|MSG> copied header' {} {} {code'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the identity is sent in clear; whoever copies it is taken for its owner"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, "the tag covers the counter, and a session has one connection"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -86,6 +100,12 @@ class InjectAfterHandshake(Attack):
         "middle -> kernel   <IDS|MSG> '' header' {} {} {code'}",
         "middle -> kernel   <IDS|MSG> copied header' {} {} {code'}",
     )
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.TRUSTED),
+        ("BG", STOPPED, "every message is signed, in an authenticated connection too"),
+        ("C", STOPPED, "the handshake gives keys, and every message has a tag under them"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -93,7 +113,7 @@ class InjectAfterHandshake(Attack):
         stage.victim.run("None")
         seen = stage.request()
         before = stage.looked_at(Channel.SHELL)
-        request = execute_request(marker.code())
+        request = execute_request(marker.code(), session(seen))
         for mark in (b"", COPY.sign(seen, request)):
             stage.middle.inject(seen._replace(frames=[DELIMITER, mark, *request]))
         stage.settle(Channel.SHELL, before + 2)
@@ -105,11 +125,18 @@ class StripScheme(Attack):
 
     steps = (
         "replace the signature of the victim's request by an empty frame, and its code",
-        "likewise the signature and the text of what the kernel publishes",
+        "do the same to the signature and text of what the kernel publishes",
     )
     wire = (
         "victim -> kernel   <IDS|MSG> '' header {} metadata {code'}",
         "kernel -> victim   topic <IDS|MSG> '' header parent {} {stream'}",
+    )
+    expected = (
+        ("N", THROUGH, "there is nothing to strip"),
+        ("K", STOPPED, "a message without the key is refused: one file, one scheme"),
+        ("O", THROUGH, "unsigned messages are its usual ones"),
+        ("BG", STOPPED, "an empty signature is wrong, unless the connection file has no key"),
+        ("C", STOPPED, "a frame that does not begin with MKC1 is no AUTH; nothing is negotiated"),
     )
 
     def act(self, stage: Stage) -> Evidence:
@@ -138,6 +165,13 @@ class MutatedFrames(Attack):
         "the victim runs a cell",
     )
     wire = ("stranger (identity of the victim) -> kernel   mutation",)
+    expected = (
+        ("K", THROUGH, "what is mutated outside the key's frame is executed"),
+        ("O", THROUGH, "what is mutated is executed: no frame is covered"),
+        ("B", THROUGH, "buffers and identities are not covered, and a replay is accepted"),
+        ("G", STOPPED, "what still verifies is remembered: a replay"),
+        ("C", STOPPED, "not a bit can change, and an unchanged one is a replayed counter"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -205,6 +239,12 @@ class ForgeIopub(Attack):
         "after its output, send another message for the same cell",
     )
     wire = ("middle -> victim   topic <IDS|MSG> copied header' parent {} {stream'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "PUB has no way back: nobody was challenged on iopub"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, "each PUBLISH has a tag for every session, under that session's key"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -226,6 +266,12 @@ class ForgeReply(Attack):
         "deliver another one with its signature, that says something else",
     )
     wire = ("middle -> victim   <IDS|MSG> copied header parent {} {status, user_expressions'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, "replies have tags too, with keys for this direction"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -247,6 +293,12 @@ class ForgeControl(Attack):
         "turn a kernel_info_request of the victim's on control into an interrupt_request",
     )
     wire = ("middle -> kernel   <IDS|MSG> copied {interrupt_request} {} {} {}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.TRUSTED),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -287,6 +339,12 @@ class ForgeAControlReply(Attack):
         "before the reply, deliver another with its signature: nothing was ever refused",
     )
     wire = ("middle -> victim   <IDS|MSG> copied header parent {} {channels'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -307,12 +365,18 @@ class ForgeQuestion(Attack):
         "in the place of the kernel's question, ask for a password",
     )
     wire = ("middle -> victim   <IDS|MSG> copied header parent {} {prompt', password: true}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who asks; it trusts"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, why.ALL_COVERED),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
         asked: list[str] = []
 
-        def answer(prompt: str, _password: bool) -> str:  # noqa: FBT001 - on_input's signature
+        def answer(prompt: str, _password: object) -> str:
             asked.append(prompt)
             return "x"
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minikernel.auth.channel_hmac_frames import HEADER, MAGIC
-from minikernel.client.ledger import HEARTBEAT
-from minikernel.lab.attackers import COUNTER
+from minikernel.auth.channel_hmac.frames import HEADER, MAGIC, NOBODY, START, Type, header
+from minikernel.lab import reasons as why
+from minikernel.lab.attackers import COUNTER, PING
+from minikernel.lab.attacks.losses import Losses
 from minikernel.lab.evidence import Attack, Evidence, Outcome, judged
-from minikernel.lab.stage import PING
+from minikernel.lab.reasons import NOTICED, STOPPED, THROUGH
 from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minikernel.client.blocking import MiniKernelClient
     from minikernel.client.channels import HeartbeatChannel
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 PERIOD = 0.1  # seconds between two heartbeats of a victim that is in a hurry
 ENOUGH = 8  # heartbeats that must fail, for it to count as stopped
 PATIENCE = 8.0  # seconds in which they must have been sent
+PONG = header(Type.PONG, Channel.HEARTBEAT, NOBODY, 0)[:START]  # what an answer begins with
 PLAIN = b"ping "  # then the number, in decimal
 READABLE = re.compile(PLAIN + rb"(\d+)|" + re.escape(PING) + rb".{8}(.{8})", re.DOTALL)
 
@@ -30,8 +31,9 @@ READABLE = re.compile(PLAIN + rb"(\d+)|" + re.escape(PING) + rb".{8}(.{8})", re.
 class ReadHeartbeats(Attack):
     """Read heartbeats: whether a client is there, and how often it has asked."""
 
-    steps = ("stand between victim and kernel, and read the numbers of the victim's heartbeats",)
+    steps = ("sit between victim and kernel, and read the numbers of the victim's heartbeats",)
     wire = ("victim -> kernel   '' ping 7", "kernel -> victim   '' ping 7")
+    expected = (("NKOBGC", THROUGH, why.CLEARTEXT),)
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -51,13 +53,17 @@ class FakeHeartbeat(Attack):
 
     steps = (
         "end the kernel",
-        "return each of the victim's heartbeats as it came",
+        "return each of the victim's heartbeats as it came, and with the type that answers have",
     )
     wire = ("victim -> middle   '' ping", "middle -> victim   '' ping")
+    expected = (
+        ("NKOBG", THROUGH, "the heartbeat is an echo, and an echo needs no key"),
+        ("C", STOPPED, "PONG has a tag, and answers a PING that is outstanding"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        stage.middle.rule = _echo
+        stage.middle.rule = _answer
         stage.kill()
         start, channel = len(stage.middle.tape), stage.victim.hurry(PERIOD)
         counted = _counted(stage, channel)
@@ -75,6 +81,11 @@ class ChangeAHeartbeat(Attack):
         "change what the kernel returns back into what the victim has sent",
     )
     wire = ("victim -> kernel   '' ping'", "kernel -> victim   '' ping", "(the kernel said ping')")
+    expected = (
+        ("NKOBG", THROUGH, "the kernel returns whatever comes; who changed it can change it back"),
+        ("C", STOPPED, "the kernel does not answer a PING whose tag is wrong"),
+        ("V", STOPPED, "the middle holds no CURVE key: what it changes is no longer a message"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -106,6 +117,10 @@ class ReplayAHeartbeat(Attack):
         "answer each heartbeat with the old answer, as it was and with the new number",
     )
     wire = ("victim -> middle   '' ping 8", "middle -> victim   '' ping 7, renumbered to 8")
+    expected = (
+        ("NKOBG", THROUGH, "our client looks for the number in the echo, which nothing covers"),
+        ("C", STOPPED, "a PONG answers one PING, by a counter that its tag covers"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -133,26 +148,24 @@ class DropHeartbeats(Attack):
         "let the next ones through; victim and kernel look whether anything is missing",
     )
     wire = ("victim -> middle   '' ping", "middle -> victim   '' ping")
+    expected = (
+        ("NKOBG", THROUGH, "the kernel counts no heartbeats, and an echo looks like its answer"),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells; no PONG came"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        channel = _beating(stage)
+        losses, channel = Losses(stage, Channel.HEARTBEAT), _beating(stage)
         stage.heard(_is_answer)
-        stage.middle.rule = _echo
+        stage.middle.rule = _answer
         counted = _counted(stage, channel)
         stage.middle.rule, before = None, channel.beats
         stage.wait_until(lambda: channel.beats > before + 1, PATIENCE)
-        missing = stage.victim.do(_missing)
-        told = missing > 0 or counted == 0
+        told = losses.told()
         return Evidence(
-            Outcome.NOTICED if told else Outcome.THROUGH,
-            f"of those dropped the victim counted {counted} beats; the kernel misses {missing}",
+            Outcome.NOTICED if told > 0 or counted == 0 else Outcome.THROUGH,
+            f"of those dropped the victim counted {counted} beats; {told} are told to be missing",
         )
-
-
-def _missing(client: MiniKernelClient) -> int:
-    """Heartbeats that the kernel knows to be missing; of echoes it knows nothing."""
-    return sum(row.gaps for row in client.auth_status() if row.channel == HEARTBEAT)
 
 
 def _beating(stage: Stage) -> HeartbeatChannel:
@@ -180,10 +193,14 @@ def _is_answer(passing: Passing) -> bool:
     return passing.channel is Channel.HEARTBEAT and passing.to is Role.CLIENT
 
 
-def _echo(passing: Passing) -> tuple[Passing, ...]:
-    if passing.channel is Channel.HEARTBEAT and passing.to is Role.KERNEL:
-        return (passing._replace(to=Role.CLIENT),)
-    return (passing,)
+def _answer(passing: Passing) -> tuple[Passing, ...]:
+    """Answer a heartbeat in the kernel's place, without a key."""
+    if passing.channel is not Channel.HEARTBEAT or passing.to is not Role.KERNEL:
+        return (passing,)
+    echo, frame = passing._replace(to=Role.CLIENT), passing.frames[-1]
+    if not frame.startswith(PING):
+        return (echo,)
+    return (_with_last(echo, PONG + frame[START:]), echo)
 
 
 def _with_last(passing: Passing, frame: bytes) -> Passing:
@@ -191,13 +208,13 @@ def _with_last(passing: Passing, frame: bytes) -> Passing:
 
 
 def _numbers(piece: bytes) -> set[int]:
-    """Of the heartbeats in what has passed, as far as it can be read."""
+    """The numbers of the heartbeats that have passed, as far as they can be read."""
     found = READABLE.finditer(piece)
     return {int(m[1]) if m[1] else int.from_bytes(m[2], "big") for m in found}
 
 
 def _renumbered(old: bytes, new: bytes) -> bytes:
-    """An old answer with the number of the heartbeat that it is to answer."""
+    """An old answer, with the number of the heartbeat that it should answer."""
     if old.startswith(MAGIC):
         return old[: COUNTER.start] + new[COUNTER] + old[HEADER:]
     return old[: len(PLAIN)] + new[len(PLAIN) :]

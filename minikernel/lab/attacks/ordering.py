@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from minikernel.lab import reasons as why
 from minikernel.lab.attackers import msg_type
+from minikernel.lab.attacks.losses import Losses
 from minikernel.lab.attacks.rules import Hold, HoldChannel, on
-from minikernel.lab.evidence import Attack, Evidence, Outcome, judged
+from minikernel.lab.evidence import Attack, Evidence, judged
 from minikernel.lab.people import PATIENCE
+from minikernel.lab.reasons import NOTICED, STOPPED, THROUGH
 from minikernel.wire.channels import Channel, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 DELAY = 0.3  # seconds
+AHEAD = 20  # messages that make shell's counter higher than that of control
 
 
 class SwapRequests(Attack):
@@ -27,6 +31,10 @@ class SwapRequests(Attack):
         "once the kernel has the second, let the first go on",
     )
     wire = ("victim -> kernel   second request, first request",)
+    expected = (
+        ("NKOBG", THROUGH, why.NO_ORDER),
+        ("C", STOPPED, "after the second counter the first is refused; its sender gets no reply"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -51,6 +59,7 @@ class SwapsReplies(Attack):
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
         held: list[Passing] = []
+        losses = Losses(stage, self.channel)
 
         def swap(passing: Passing) -> list[Passing]:
             held.append(passing)
@@ -62,9 +71,7 @@ class SwapsReplies(Attack):
         number = asked.index(victim.next_reply(self.channel, asked)) + 1
         if number == 1:
             return judged(False, "the victim was given the first reply first")
-        missing = victim.gaps(self.channel)
-        seen = f"the victim was given the second reply first, and told of {missing} missing"
-        return Evidence(Outcome.NOTICED if missing else Outcome.THROUGH, seen)
+        return losses.evidence(1, "the victim was given the second reply first")
 
 
 class SwapReplies(SwapsReplies):
@@ -75,6 +82,10 @@ class SwapReplies(SwapsReplies):
         "deliver the reply to the second, then that to the first",
     )
     wire = ("kernel -> victim   second execute_reply, first execute_reply",)
+    expected = (
+        ("NKOBG", THROUGH, why.NO_ORDER),
+        ("C", NOTICED, "after the second counter the first is refused; the ledger shows the gap"),
+    )
     channel, kind = Channel.SHELL, "execute"
     said = {"code": "None", "silent": False, "allow_stdin": False}  # noqa: RUF012 - as declared
 
@@ -87,6 +98,10 @@ class SwapControlReplies(SwapsReplies):
         "deliver the second reply, then the first",
     )
     wire = ("kernel -> victim   second auth_status_reply, first auth_status_reply",)
+    expected = (
+        ("NKOBG", THROUGH, why.NO_ORDER),
+        ("C", NOTICED, "after the second counter the first is refused; the ledger shows the gap"),
+    )
     channel, kind = Channel.CONTROL, "auth_status"
 
 
@@ -98,13 +113,18 @@ class DropARequest(Attack):
         "the victim runs a cell, and looks whether anything is missing",
     )
     wire = ("victim -> nobody   <IDS|MSG> signature {comm_msg} ...",)
+    expected = (
+        ("NKOBG", THROUGH, why.NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        drop = stage.middle.rule = Hold("comm_msg")
+        losses, drop = Losses(stage, Channel.SHELL), Hold("comm_msg")
+        stage.middle.rule = drop
         stage.victim.say(Channel.SHELL, "comm_msg", {"comm_id": "c", "data": {}})
         stage.victim.run("None")
-        return _missing(stage, Channel.SHELL, drop, "a message to the kernel is lost")
+        return _missing(losses, drop, "a message to the kernel is lost")
 
 
 class DropAControlRequest(Attack):
@@ -115,13 +135,18 @@ class DropAControlRequest(Attack):
         "the victim goes on, and looks whether anything is missing",
     )
     wire = ("victim -> nobody   <IDS|MSG> signature {interrupt_request} ...",)
+    expected = (
+        ("NKOBG", THROUGH, why.NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        drop = stage.middle.rule = Hold("interrupt_request")
+        losses, drop = Losses(stage, Channel.CONTROL), Hold("interrupt_request")
+        stage.middle.rule = drop
         stage.victim.say(Channel.CONTROL, "interrupt_request", {})
         stage.victim.run("None")
-        return _missing(stage, Channel.CONTROL, drop, "a request on control is lost")
+        return _missing(losses, drop, "a request on control is lost")
 
 
 class DropOutput(Attack):
@@ -132,14 +157,19 @@ class DropOutput(Attack):
         "the victim looks whether anything is missing",
     )
     wire = ("kernel -> nobody   topic <IDS|MSG> signature {stream} ...",)
+    expected = (
+        ("NKOB", THROUGH, why.NO_ORDER),
+        ("GC", NOTICED, "the next number on iopub shows the gap in the client's ledger"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        drop = stage.middle.rule = Hold("stream")
+        losses, drop = Losses(stage, Channel.IOPUB), Hold("stream")
+        stage.middle.rule = drop
         shown = stage.victim.run("print('lost')").stdout
         if shown:
             return judged(False, f"shown: {shown.strip()!r}")
-        return _missing(stage, Channel.IOPUB, drop, "output is lost")
+        return _missing(losses, drop, "output is lost")
 
 
 class DropsOnStdin(Attack):
@@ -150,17 +180,18 @@ class DropsOnStdin(Attack):
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        drop = stage.middle.rule = Hold(self.kind, times=1)
+        losses, drop = Losses(stage, Channel.STDIN), Hold(self.kind, times=1)
+        stage.middle.rule = drop
         cell = stage.victim.start("input('one? ')", on_input=_yes)
         stage.wait_until(lambda: bool(drop.held) or cell.done(), PATIENCE)
         if drop.held:
             stage.warden.do(lambda client: client.interrupt())
         cell.result()
         stage.victim.run("input('two? ')", on_input=_yes)
-        return _missing(stage, Channel.STDIN, drop, self.dropped)
+        return _missing(losses, drop, self.dropped)
 
 
-def _yes(_prompt: str, _password: bool) -> str:  # noqa: FBT001 - on_input's signature
+def _yes(_prompt: str, _password: object) -> str:
     return "yes"
 
 
@@ -172,6 +203,10 @@ class DropAnAnswer(DropsOnStdin):
         "the victim answers another question, and looks whether anything is missing",
     )
     wire = ("victim -> nobody   <IDS|MSG> signature {input_reply} ...",)
+    expected = (
+        ("NKOBG", THROUGH, "the cell waits on, as for one who does not answer; " + why.NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap, and the kernel tells"),
+    )
     kind, dropped = "input_reply", "an answer is lost"
 
 
@@ -183,16 +218,17 @@ class DropAQuestion(DropsOnStdin):
         "the victim answers another question, and looks whether anything is missing",
     )
     wire = ("kernel -> nobody   <IDS|MSG> signature {input_request} ...",)
+    expected = (
+        ("NKOBG", THROUGH, "the cell looks as if it worked on; " + why.NO_ORDER),
+        ("C", NOTICED, "the next counter shows the gap in the client's ledger"),
+    )
     kind, dropped = "input_request", "a question is lost"
 
 
-def _missing(stage: Stage, channel: Channel, dropped: Hold, what: str) -> Evidence:
+def _missing(losses: Losses, dropped: Hold, what: str) -> Evidence:
     if not dropped.held:
         return judged(False, "could not be told from all else that passes")
-    gaps = stage.victim.gaps(channel)
-    if gaps:
-        return Evidence(Outcome.NOTICED, f"{what}; the victim is told of {gaps} missing")
-    return Evidence(Outcome.THROUGH, f"{what}; the victim is told of none missing")
+    return losses.evidence(len(dropped.held), what)
 
 
 class HoldUntilGivenUp(Attack):
@@ -203,6 +239,10 @@ class HoldUntilGivenUp(Attack):
         "deliver the request in the victim's connection",
     )
     wire = ("victim -> kernel   second request; much later the first",)
+    expected = (
+        ("NKOBG", THROUGH, "a signature does not age, unless the kernel has --max-age"),
+        ("C", STOPPED, "what was sent after it has a higher counter"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -225,6 +265,13 @@ class DelayEverything(Attack):
         "deliver it",
     )
     wire = ("victim -> kernel   the request, later",)
+    expected = (
+        (
+            "NKOBGCV",
+            THROUGH,
+            "nobody can tell a slow network from a slow attacker, but by clocks (--max-age)",
+        ),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -245,29 +292,43 @@ class DeliverOnControl(Attack):
     """Deliver a request of shell on control, past all that waits on shell."""
 
     steps = (
-        "the victim sends a connect_request on shell: a request that belongs only there",
-        "deliver its frames on control, in the victim's connection",
+        "the victim sends connect_requests on shell: requests that belong only there",
+        "deliver the frames of the last on control, in the victim's connection",
     )
     wire = ("victim -> kernel, on control   <IDS|MSG> signature {connect_request} ...",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, "a signature says nothing about the channel"),
+        (
+            "G",
+            STOPPED,
+            "the channel table; kernel_info and shutdown may come on both, as in Jupyter",
+        ),
+        ("C", STOPPED, "keys are bound to the channel"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        hold = Hold("connect_request")
-        stage.middle.rule = hold
         stage.victim.do(lambda client: client.auth_status())
         route = stage.request(kind="auth_status_request").client
+        for _ in range(AHEAD):
+            stage.victim.say(Channel.SHELL, "connect_request", {})
+        stage.victim.run("None")
+        stage.middle.rule, start = Hold("connect_request"), len(stage.middle.tape)
         stage.victim.say(Channel.SHELL, "connect_request", {})
-        held = stage.request(kind="connect_request")
+        held = stage.request(start, "connect_request")
         before, start = stage.looked_at(Channel.CONTROL), len(stage.middle.tape)
         stage.middle.inject(held._replace(channel=Channel.CONTROL, client=route))
         stage.settle(Channel.CONTROL, before + 1)
-        stage.victim.do(lambda client: client.auth_status())  # replies come in order
-        done = [
-            p
-            for p in stage.middle.tape[start:]
-            if p.channel is Channel.CONTROL
-            and p.to is Role.CLIENT
-            and msg_type(p) == "connect_reply"
-            and b"shell_port" in p.frames[-1]
-        ]
+        done = stage.wait_until(lambda: any(map(_is_done, stage.middle.tape[start:])))
         return judged(done, "done on control" if done else "not done on control")
+
+
+def _is_done(passing: Passing) -> bool:
+    return (
+        passing.channel is Channel.CONTROL
+        and passing.to is Role.CLIENT
+        and msg_type(passing) == "connect_reply"
+        and b"shell_port" in passing.frames[-1]
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from minikernel.lab import reasons as why
 from minikernel.lab.evidence import Attack, Evidence, judged
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.lab.stage import TURN
 from minikernel.wire.channels import Channel
 
@@ -23,6 +25,10 @@ class ReadIopub(Attack):
         "the victim prints a secret",
     )
     wire = ("SUB -> kernel   \\x01", "kernel -> SUB   topic <IDS|MSG> signature {stream: secret}")
+    expected = (
+        ("NKOBGC", THROUGH, "a SUB socket needs no key, and what is published is not encrypted"),
+        ("V", STOPPED, why.CURVE),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -39,8 +45,9 @@ class ReadIopub(Attack):
 class ReadRequests(Attack):
     """Read requests and replies on their way."""
 
-    steps = ("stand between victim and kernel, and change nothing", "the victim runs a secret")
+    steps = ("sit between victim and kernel, and change nothing", "the victim runs a secret")
     wire = ("victim -> kernel   <IDS|MSG> signature header {} metadata {code: secret}",)
+    expected = (("NKOBGC", THROUGH, why.CLEARTEXT),)
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -56,10 +63,11 @@ class ReadControl(Attack):
     """Read what passes on control."""
 
     steps = (
-        "stand between victim and kernel, and change nothing",
+        "sit between victim and kernel, and change nothing",
         "the victim asks for the kernel's ledger (auth_status_request)",
     )
     wire = ("kernel -> victim   <IDS|MSG> signature header parent {} {channels}",)
+    expected = (("NKOBGC", THROUGH, why.CLEARTEXT),)
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -74,10 +82,11 @@ class ReadAnswers(Attack):
     """Read questions and answers on stdin."""
 
     steps = (
-        "stand between victim and kernel, and change nothing",
+        "sit between victim and kernel, and change nothing",
         "the victim runs a cell that asks for a password, and answers",
     )
     wire = ("victim -> kernel   <IDS|MSG> signature header parent metadata {value: password}",)
+    expected = (("NKOBGC", THROUGH, why.CLEARTEXT),)
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minikernel.lab import reasons as why
 from minikernel.lab.attackers import msg_type, parent_id, parts, signature
 from minikernel.lab.attacks.rules import Hold
 from minikernel.lab.evidence import Attack, Evidence, judged
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.wire.channels import Channel, Role
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 
 class ReflectComm(Attack):
@@ -25,6 +27,13 @@ class ReflectComm(Attack):
     wire = (
         "kernel -> victim   topic <IDS|MSG> signature {comm_close} ...",
         "middle -> kernel   <IDS|MSG> signature {comm_close} ...",
+    )
+    expected = (
+        ("K", THROUGH, "one key for both directions"),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, "one key for both directions, and comm messages go both ways"),
+        ("G", STOPPED, "the kernel refuses what bears its own session"),
+        ("C", STOPPED, "keys are bound to channel and direction"),
     )
 
     def act(self, stage: Stage) -> Evidence:
@@ -61,6 +70,11 @@ class ReflectToStdin(Attack):
         "the victim's answer goes on",
     )
     wire = ("middle -> kernel   <IDS|MSG> signature {input_request, status, execute_request} ...",)
+    expected = (
+        ("NKOB", STOPPED, "stdin takes an input_reply only, of the session that was asked"),
+        ("G", STOPPED, "the channel table, and outstanding input only"),
+        ("C", STOPPED, "keys are bound to channel and direction"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""

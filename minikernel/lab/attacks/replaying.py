@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from minikernel.lab import reasons as why
 from minikernel.lab.attackers import Copy, msg_type, parts, retold, signature
 from minikernel.lab.attacks.forging import waits_for
 from minikernel.lab.attacks.rules import Hold, on
 from minikernel.lab.evidence import Attack, Evidence, judged
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.wire.channels import Channel
 from minikernel.wire.frames import DELIMITER
 
 if TYPE_CHECKING:
+    from minikernel.lab.network.passing import Passing
     from minikernel.lab.stage import Stage
-    from minikernel.transport.passing import Passing
 
 FLOOD = 66_000  # more than a replay memory holds
 FLOOD_PATIENCE = 60.0  # seconds
@@ -25,9 +27,20 @@ class ReplayInTheSameRun(Attack):
 
     steps = (
         "record a request of the victim's that was accepted",
-        "connect with the identity of its connection, and send it again",
+        "send it again in the victim's connection",
+        "connect with the identity of that connection, and send it once more",
     )
-    wire = ("stranger (identity of the victim) -> kernel   the recorded frames",)
+    wire = (
+        "middle -> kernel   the recorded frames",
+        "stranger (identity of the victim) -> kernel   the recorded frames",
+    )
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, why.MEMORY),
+        ("C", STOPPED, why.COUNTER),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -35,8 +48,10 @@ class ReplayInTheSameRun(Attack):
         stage.victim.run(marker.code())
         seen = stage.request()
         before = stage.looked_at(Channel.SHELL)
-        stage.loose(Channel.SHELL, seen.client).send(seen.frames)
+        stage.middle.inject(seen)
         stage.settle(Channel.SHELL, before + 1)
+        stage.loose(Channel.SHELL, seen.client).send(seen.frames)
+        stage.settle(Channel.SHELL, before + 2)
         return judged(len(marker.text) > 1, str(marker))
 
 
@@ -45,6 +60,13 @@ class DuplicateOnTheConnection(Attack):
 
     steps = ("send on each of the victim's requests twice",)
     wire = ("victim -> kernel   the frames, and the frames again",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, why.MEMORY),
+        ("C", STOPPED, why.COUNTER),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -61,9 +83,19 @@ class ReplayAfterAFlood(Attack):
     steps = (
         "record a request of the victim's that was accepted",
         "send 66,000 messages with signatures of one's own invention",
-        "send the recorded request again",
+        "send the recorded request again, in the victim's connection",
     )
-    wire = ("stranger -> kernel   <IDS|MSG> 64 hex digits {} {} {} {}   (66,000 times)",)
+    wire = (
+        "stranger -> kernel   <IDS|MSG> 64 hex digits {} {} {} {}   (66,000 times)",
+        "middle -> kernel   the recorded frames",
+    )
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, "only what has verified is remembered: junk pushes nothing out"),
+        ("C", STOPPED, "a counter is one number: it can't be flushed"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -71,10 +103,10 @@ class ReplayAfterAFlood(Attack):
         stage.victim.run(marker.code())
         seen = stage.request()
         before = stage.looked_at(Channel.SHELL)
-        stranger = stage.loose(Channel.SHELL, seen.client)
-        stranger.send(*([DELIMITER, b"%064x" % n, *[b"{}"] * 4] for n in range(FLOOD)))
+        junk = ([DELIMITER, b"%064x" % n, *[b"{}"] * 4] for n in range(FLOOD))
+        stage.loose(Channel.SHELL).send(*junk)
         stage.settle(Channel.SHELL, before + FLOOD, FLOOD_PATIENCE)
-        stranger.send(seen.frames)
+        stage.middle.inject(seen)
         stage.settle(Channel.SHELL, before + FLOOD + 1)
         return judged(len(marker.text) > 1, str(marker))
 
@@ -88,6 +120,13 @@ class ReplayAfterARestart(Attack):
         "send the recorded request with the identity that the victim has now",
     )
     wire = ("stranger (identity of the victim) -> kernel   the recorded frames",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "a recorded message is unsigned: any identity that is trusted will do"),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, "the memory is in a file, written before a message is acted on"),
+        ("C", STOPPED, "a new run has a new run id and no sessions"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -109,6 +148,13 @@ class ReplayIopub(Attack):
 
     steps = ("deliver what the victim's cell prints a second time, while the cell runs",)
     wire = ("kernel -> victim   the frames, and the frames again",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "iopub is not authenticated"),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, "our client remembers, too"),
+        ("C", STOPPED, "iopub is numbered, and the numbers strictly increase"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -125,22 +171,37 @@ class ReplayAReply(Attack):
         "before the second deliver the first again, as it was and as if it answered that",
     )
     wire = ("middle -> victim   the first reply, again",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, "the signed parent_header names the request, which has its reply"),
+        ("C", STOPPED, "counters strictly increase, and the request has its reply"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        replies: list[Passing] = []
+        cell = {"code": "None", "silent": False, "allow_stdin": False}
+        return _with_old_replies(stage, Channel.SHELL, "execute", cell)
 
-        def change(passing: Passing) -> list[Passing]:
-            replies.append(passing)
-            return [*_again(replies[0], passing), passing]
 
-        stage.middle.rule = on("execute_reply", change)
-        given = [
-            stage.victim.run("None", user_expressions={"answer": n}).user_expressions
-            for n in ("1", "2")
-        ]
-        text = given[1]["answer"]["data"]["text/plain"]
-        return judged(text != "2", f"the second request was answered with {text}")
+def _with_old_replies(
+    stage: Stage, channel: Channel, kind: str, content: dict[str, object]
+) -> Evidence:
+    """What the victim takes for the replies to two requests, if old ones come before the second."""
+    replies: list[Passing] = []
+
+    def change(passing: Passing) -> list[Passing]:
+        replies.append(passing)
+        old = [] if len(replies) == 1 else _again(replies[0], passing)
+        return [*old, passing]
+
+    stage.middle.rule = on(f"{kind}_reply", change)
+    given: list[str] = []
+    for _ in "12":
+        asked = stage.victim.say(channel, f"{kind}_request", content)
+        given += stage.victim.replies_until(channel, asked)
+    old = len(given) - len(set(given))
+    return judged(old, f"the victim was given {len(given)} replies, {old} of them old")
 
 
 def _again(old: Passing, new: Passing) -> list[Passing]:
@@ -156,6 +217,13 @@ class ReplayOnControl(Attack):
         "the victim runs a cell that waits; send the recorded request in its connection",
     )
     wire = ("middle -> kernel   <IDS|MSG> the recorded {interrupt_request} ...",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, why.TRUSTED),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, why.MEMORY),
+        ("C", STOPPED, why.COUNTER),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -180,6 +248,11 @@ class ReplayAnAnswer(Attack):
         "at its next question deliver it first, with and without the name of its question",
     )
     wire = ("middle -> kernel   <IDS|MSG> the recorded {input_reply}, then the honest one",)
+    expected = (
+        ("NKO", THROUGH, "which question it answers can be cut out of the message"),
+        ("BG", STOPPED, "our client names the question, and the signature covers it"),
+        ("C", STOPPED, "counters strictly increase, and the answer names its question"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -203,12 +276,19 @@ class ReplayAQuestion(Attack):
 
     steps = ("deliver the kernel's question to the victim twice",)
     wire = ("kernel -> victim   the {input_request}, and again",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "the client's DEALER can't tell who asks; it trusts"),
+        ("B", THROUGH, why.NO_MEMORY),
+        ("G", STOPPED, "our client remembers, too"),
+        ("C", STOPPED, why.COUNTER),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
         asked: list[str] = []
 
-        def answer(prompt: str, _password: bool) -> str:  # noqa: FBT001 - on_input's signature
+        def answer(prompt: str, _password: object) -> str:
             asked.append(prompt)
             return "answer"
 
@@ -225,21 +305,16 @@ class ReplayAControlReply(Attack):
         "before the reply to its next one deliver it again, as it was and as if it answered that",
     )
     wire = ("middle -> victim   the first reply, again",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", THROUGH, "the client's DEALER can't tell who replies; it trusts"),
+        ("BG", STOPPED, "the signed parent_header names the request, which has its reply"),
+        ("C", STOPPED, "counters strictly increase, and the request has its reply"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
-        replies: list[Passing] = []
-
-        def change(passing: Passing) -> list[Passing]:
-            replies.append(passing)
-            return [*_again(replies[0], passing), passing]
-
-        stage.middle.rule = on("auth_status_reply", change)
-        old, new = (
-            stage.victim.do(lambda client: client.auth_status())["control"].verified
-            for _ in range(2)
-        )
-        return judged(new == old, f"the kernel counted {old}, and is said to have counted {new}")
+        return _with_old_replies(stage, Channel.CONTROL, "auth_status", {})
 
 
 class ShowOldIopub(Attack):
@@ -251,6 +326,12 @@ class ShowOldIopub(Attack):
         "deliver the recorded message to it",
     )
     wire = ("middle -> late joiner   topic <IDS|MSG> the recorded frames",)
+    expected = (
+        ("K", THROUGH, "the key stays the same"),
+        ("O", THROUGH, "iopub is not authenticated"),
+        ("BG", THROUGH, "the signature is valid, and a client that joins remembers nothing"),
+        ("C", STOPPED, "it has no tag for the new session"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -271,6 +352,11 @@ class BurnAPendingSignature(Attack):
         "let the request go on",
     )
     wire = ("stranger -> kernel   <IDS|MSG> signature of the request, {} {} {} {}",)
+    expected = (
+        ("NKOB", STOPPED, "nothing is remembered"),
+        ("G", STOPPED, "what is remembered is the kernel's own digest, after it verified"),
+        ("C", STOPPED, "a counter is marked after its tag has verified"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minikernel.lab import reasons as why
 from minikernel.lab.attackers import Copy, retold
 from minikernel.lab.attacks.forging import waits_for
 from minikernel.lab.attacks.rules import Hold
 from minikernel.lab.evidence import Attack, Evidence, judged
-from minikernel.transport.middle import ASSIGNED
+from minikernel.lab.reasons import STOPPED, THROUGH
 from minikernel.wire.channels import Channel
 from minikernel.wire.frames import DELIMITER
 
@@ -28,6 +29,11 @@ class PresentInAnothersConnection(Attack):
         "deliver it in the connection of a second client",
     )
     wire = ("second client's connection -> kernel   the victim's request",)
+    expected = (
+        ("KBG", THROUGH, why.NO_ROUTE),
+        ("O", THROUGH, "any identity that was challenged is as good as another"),
+        ("C", STOPPED, why.ROUTE),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -54,6 +60,11 @@ class DeliverOverOnesOwnConnection(Attack):
         "read the reply",
     )
     wire = ("stranger -> kernel   the victim's request",)
+    expected = (
+        ("KBG", THROUGH, why.NO_ROUTE),
+        ("O", STOPPED, "the connection of a stranger was not challenged"),
+        ("C", STOPPED, why.ROUTE),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -79,6 +90,14 @@ class CopyAnIdentity(Attack):
         "stranger (identity of the victim) -> kernel   anything",
         "kernel -> stranger   <IDS|MSG> signature {execute_reply} ... {secret}",
     )
+    expected = (
+        (
+            "NKOBG",
+            THROUGH,
+            "stock clients come back with their identity: whoever brings it gets it",
+        ),
+        ("C", STOPPED, "no identity is set or handed over; a route comes of a valid message"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -89,8 +108,6 @@ class CopyAnIdentity(Attack):
             )
         )
         identity = stage.request().client
-        if identity.startswith(ASSIGNED):  # not on the wire: the kernel's own name for it
-            identity = b""
         before = stage.looked_at(Channel.SHELL)
         stranger = stage.loose(Channel.SHELL, identity)
         stranger.send([DELIMITER, b"", b"{}", b"{}", b"{}", b"{}"])
@@ -114,6 +131,12 @@ class AnswerFromAnotherConnection(Attack):
         "the victim's answer goes on",
     )
     wire = ("stranger -> kernel   <IDS|MSG> copied header parent metadata {value'}",)
+    expected = (
+        ("K", THROUGH, why.CLEAR),
+        ("O", STOPPED, "the connection of a stranger was not challenged"),
+        ("BG", STOPPED, why.SIGNED),
+        ("C", STOPPED, "an answer must come in the session that was asked, by its route"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""
@@ -141,6 +164,13 @@ class AnswerALaterQuestion(Attack):
         "deliver the first answer; where it names its question and is not signed, without the name",
     )
     wire = ("middle -> kernel   <IDS|MSG> signature header {} metadata {value of the first}",)
+    expected = (
+        ("N", THROUGH, "which question it answers can be cut out of the message"),
+        ("K", THROUGH, "which question it answers can be cut out of the message"),
+        ("O", THROUGH, "which question it answers can be cut out of the message"),
+        ("BG", STOPPED, "our client names the question, and the signature covers it"),
+        ("C", STOPPED, "an answer names its question"),
+    )
 
     def act(self, stage: Stage) -> Evidence:
         """See `steps`."""

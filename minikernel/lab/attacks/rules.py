@@ -10,7 +10,7 @@ from minikernel.wire.channels import Channel, Role
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from minikernel.transport.passing import Passing
+    from minikernel.lab.network.passing import Passing
 
     Change = Callable[[Passing], Iterable[Passing]]
 
@@ -37,7 +37,7 @@ class Hold:
         self._times = times
 
     def __call__(self, passing: Passing) -> Iterable[Passing]:
-        """Be a rule."""
+        """Apply the rule."""
         if msg_type(passing) != self._kind or (self._times and len(self.held) >= self._times):
             return (passing,)
         self.held.append(passing)
@@ -52,7 +52,7 @@ class HoldChannel:
         self._channel = channel
 
     def __call__(self, passing: Passing) -> Iterable[Passing]:
-        """Be a rule."""
+        """Apply the rule."""
         if passing.channel is not self._channel or passing.to is not Role.KERNEL:
             return (passing,)
         self.held.append(passing)

@@ -1,0 +1,1 @@
+"""What the attackers do to the network: the lab's only home of ZeroMQ and of sockets."""

@@ -1,0 +1,231 @@
+"""What a peer may send, and what our own code does about it and about itself."""
+
+CONTAINED = "tests/integration/test_contained.py"
+CUT = "tests/integration/test_cut_messages.py"
+INBOX = "tests/transport/test_inbox.py"
+LOOPS = "tests/transport/test_loops.py"
+ROWS: list[tuple[str, str, str, str, str]] = [
+    (
+        "what was announced and has gone was not cut off",
+        "minikernel/transport/sockets.py",
+        "self._cut_off() if cut else None",
+        "self._cut_off()",
+        f"{INBOX}::test_what_was_announced_and_has_gone_was_not_cut_off",
+    ),
+    (
+        "a large frame that is no buffer is bytes",
+        "minikernel/wire/frames.py",
+        "    if at > 1:  # what a socket took for a buffer may be none",
+        "    if False:",
+        "tests/wire/test_frames.py::test_only_buffers_stay_views",
+    ),
+    (
+        "nobody writes to a buffer that has verified",
+        "minikernel/transport/sockets.py",
+        "frame.buffer.toreadonly()",
+        "frame.buffer",
+        f"{INBOX}::test_a_large_buffer_is_a_view_that_nobody_can_write_to",
+    ),
+    (
+        "a message that libzmq cuts off is no error",
+        "minikernel/transport/sockets.py",
+        "        except zmq.Again:  # libzmq has each message whole, or has cut it off\n",
+        "        except zmq.ContextTerminated:\n",
+        f"{INBOX}::test_the_rest_of_a_message_that_does_not_come_is_not_waited_for",
+    ),
+    (
+        "a long message is read in portions",
+        "minikernel/transport/sockets.py",
+        "            for _ in range(PORTION):",
+        "            for _ in range(10**9):",
+        f"{INBOX}::test_a_message_of_many_frames_is_read_in_portions_and_is_empty",
+    ),
+    (
+        "the sum of a message's frames is limited",
+        "minikernel/transport/sockets.py",
+        "                if size <= self._most and len(frames) < MAX_FRAMES:",
+        "                if len(frames) < MAX_FRAMES:",
+        f"{INBOX}::test_the_sum_of_all_frames_is_limited",
+    ),
+    (
+        "a message that fails while it is sent is ended",
+        "minikernel/transport/sockets.py",
+        "        if i:  # its end",
+        "        if False:  # its end",
+        f"{INBOX}::test_a_message_whose_sender_fails_does_not_become_part_of_the_next",
+    ),
+    (
+        "a callback of a loop is contained",
+        "minikernel/transport/loops.py",
+        "            if self._failures >= MOST_FAILURES:",
+        "            if True:",
+        f"{LOOPS}::test_what_a_callback_raises_ends_nothing",
+    ),
+    (
+        "a source that only fails ends its loop",
+        "minikernel/transport/loops.py",
+        "            self._failures += 1",
+        "            self._failures += 0",
+        f"{LOOPS}::test_a_source_that_only_fails_ends_the_watch",
+    ),
+    (
+        "a thread that has ended is noticed",
+        "minikernel/transport/loops.py",
+        "            failed(problem)",
+        "            pass",
+        f"{CONTAINED}::test_a_thread_that_ends_all_the_same_takes_the_kernel_with_it",
+    ),
+    (
+        "a request is contained",
+        "minikernel/kernel/perform.py",
+        "            await self._perform(message, handler)\n        except OURS as problem:",
+        "            await self._perform(message, handler)\n        except SystemError as problem:",
+        f"{CONTAINED}::test_a_request",
+    ),
+    (
+        "an answer on stdin is contained",
+        "minikernel/kernel/control.py",
+        "            except Exception as problem:  # noqa: BLE001 - a bug of ours",
+        "            except SystemError as problem:",
+        f"{CONTAINED}::test_a_message_on_stdin",
+    ),
+    (
+        "idle follows busy, whatever happens",
+        "minikernel/kernel/perform.py",
+        "        finally:\n            if announced:",
+        "        finally:\n            if False:",
+        f"{CONTAINED}::test_a_request",
+    ),
+    (
+        "a surrogate in a name is refused",
+        "minikernel/wire/message.py",
+        "    except UnicodeEncodeError:  # msgspec finds no field by a name that is not UTF-8\n",
+        "    except ZeroDivisionError:\n",
+        "tests/properties/test_any_frames.py::test_signed_requests",
+    ),
+    (
+        "a surrogate in a header's name is refused",
+        "minikernel/wire/message.py",
+        "    except (msgspec.ValidationError, UnicodeEncodeError) as error:",
+        "    except msgspec.ValidationError as error:",
+        "tests/properties/test_any_frames.py::test_signed_frames",
+    ),
+    (
+        "deep nesting is refused where the limit of recursion was raised",
+        "minikernel/wire/message.py",
+        "        check_depth(frame, DEPTH)",
+        "        pass",
+        f"{CUT}::test_deep_nesting_where_a_cell_has_raised_the_limit_of_recursion",
+    ),
+    (
+        "an answer names its question by a text",
+        "minikernel/kernel/questions.py",
+        "            fits = named is None or named == self.msg_id",
+        "            fits = named in {None, self.msg_id}",
+        f"{CUT}::test_an_answer_that_names_its_question_by_what_is_no_name",
+    ),
+    (
+        "libzmq's numbers of peers begin at random",
+        "minikernel/transport/numbers.py",
+        '        _seed(int.from_bytes(os.urandom(4), "big"))',
+        "        _seed(FRESH)",
+        "tests/transport/test_numbers.py::test_the_first_numbers_of_two_kernels_differ",
+    ),
+    (
+        "the C library's generator is left as a fresh one",
+        "minikernel/transport/numbers.py",
+        "        _seed(FRESH)",
+        "        pass",
+        "tests/transport/test_numbers.py::test_the_user_s_code_finds_the_generator_fresh",
+    ),
+    (
+        "large frames are not copied before they are hashed",
+        "minikernel/auth/hashing.py",
+        "    if sum(map(len, parts)) < LARGE:",
+        "    if True:",
+        "tests/auth/test_hashing.py::test_large_parts_are_not_copied",
+    ),
+    (
+        "frames that are no message are shown",
+        "minikernel/client/picture.py",
+        "    if DELIMITER not in message:  # nobody's message, as a trace shows it",
+        "    if False:",
+        "tests/client/test_trace.py::test_frames_that_are_no_message_are_shown_all_the_same",
+    ),
+    (
+        "a header that no stock client could decode is not echoed",
+        "minikernel/wire/message.py",
+        "        if len(frame) <= LONGEST_NUMBER:",
+        "        if True:",
+        "tests/integration/test_odd_messages.py::test_what_was_found",
+    ),
+    (
+        "a connection file that is not UTF-8 is refused",
+        "minikernel/transport/connection.py",
+        "    except (msgspec.DecodeError, ValueError, RecursionError) as error:",
+        "    except (msgspec.DecodeError, RecursionError) as error:",
+        "tests/transport/test_connection.py::test_what_is_no_connection_file",
+    ),
+    (
+        "an ip that is none is refused",
+        "minikernel/transport/connection.py",
+        "not re.fullmatch(_HOST, info.ip):",
+        "False:",
+        "tests/transport/test_connection.py::test_a_wrong_field_is_named",
+    ),
+    (
+        "a link to a connection file stays one",
+        "minikernel/transport/connection.py",
+        "    target = Path(os.path.realpath(path))",
+        "    target = Path(path)",
+        "tests/transport/test_connection.py::test_a_link_stays_one",
+    ),
+    (
+        "a connection file's key is not pickled",
+        "minikernel/transport/connection.py",
+        "    def __reduce__(self) -> NoReturn:",
+        "    def _reduce(self) -> NoReturn:",
+        "tests/transport/test_connection.py::test_the_key_is_not_pickled",
+    ),
+    (
+        "a FIFO in the place of a list of clients is refused",
+        "minikernel/transport/curve.py",
+        "    if not stat.S_ISREG(status.st_mode):",
+        "    if False:",
+        "tests/transport/test_curve.py::test_a_fifo_in_the_place_of_a_list_keeps_nobody_waiting",
+    ),
+    (
+        "a list of clients is read when it has changed",
+        "minikernel/transport/curve.py",
+        "            if seen != self._seen:",
+        "            if not self._seen:",
+        (
+            "tests/transport/test_curve.py"
+            "::test_a_list_is_read_again_when_it_has_changed_and_not_for_each_client"
+        ),
+    ),
+    (
+        "a ring that is lost is noticed",
+        "minikernel/kernel/memory.py",
+        "        if self._ring is not None and not self._is_behind and not self._ring.is_in_place:",
+        "        if False:",
+        "tests/kernel/test_memory.py::test_a_file_that_is_lost_while_it_runs_is_noticed_and_made_anew",
+    ),
+    (
+        "a record is not cut at the border of a page",
+        "minikernel/transport/ring_file.py",
+        "        if slot == CAPACITY or at % PAGE == 0:",
+        "        if slot == CAPACITY:",
+        (
+            "tests/transport/test_ring_file.py"
+            "::test_a_record_that_is_cut_at_the_border_of_a_page_leaves_a_free_slot"
+        ),
+    ),
+    (
+        "no key stays when a kernel is ended while it starts",
+        "minikernel/kernel/service.py",
+        "    except Stop:  # it has hardly begun\n        remove()",
+        "    except Stop:  # it has hardly begun\n        pass",
+        "tests/cli/test_run.py::test_no_key_stays_whenever_it_is_ended",
+    ),
+]
