@@ -1,5 +1,8 @@
 # `make demo` and `make test` need Python 3.10 or newer and nothing else.
 
+# Thousands of processes are started by the tests: each module is compiled once, and kept.
+export PYTHONDONTWRITEBYTECODE =
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

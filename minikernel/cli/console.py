@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("console needs a terminal; to run a file there is `minikernel exec FILE`")
     try:
-        from minikernel.cli.prompt import Console  # noqa: PLC0415 - needs an extra
+        from minikernel.cli.prompt import Console  # needs an extra
         from minikernel.cli.watch import Watch  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] != "prompt_toolkit":
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _promise(client: MiniKernelClient) -> str:
     """What the invitation of a client allows."""
-    from minikernel.cli.invite import promise  # noqa: PLC0415 - few consoles need it
+    from minikernel.cli.invite import promise  # few consoles need it
 
     _, fields = read(client.connection_file)
     return promise(fields["client_id"], fields["rights"])

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_script(args: argparse.Namespace) -> int:
-    from minikernel.cli import script  # noqa: PLC0415 - imports the client, after the simple checks
+    from minikernel.cli import script  # imports the client, after the simple checks
 
     if args.output or args.allow_errors or args.timeout:
         raise ConfigError("--output, --allow-errors and --timeout are for notebooks")
@@ -70,7 +70,7 @@ def _run_script(args: argparse.Namespace) -> int:
 
 def _run_notebook(args: argparse.Namespace) -> int:
     try:
-        from minikernel.cli import notebook  # noqa: PLC0415 - needs an extra
+        from minikernel.cli import notebook  # needs an extra
     except ModuleNotFoundError as missing:
         if missing.name not in {"nbformat", "nbclient"}:
             raise

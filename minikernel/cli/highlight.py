@@ -44,7 +44,7 @@ class Highlighter:
         """The same, for what is being typed."""
         if self.lexer is None:
             return None
-        from prompt_toolkit.lexers import PygmentsLexer  # noqa: PLC0415 - needs Pygments
+        from prompt_toolkit.lexers import PygmentsLexer  # needs Pygments
 
         return PygmentsLexer(type(self.lexer))
 

@@ -11,6 +11,6 @@ def page(text: str) -> None:
     if not sys.stdout.isatty() or text.count("\n") < shutil.get_terminal_size().lines - 1:
         print(text.rstrip("\n"))
         return
-    import pydoc  # noqa: PLC0415 - 30 ms
+    import pydoc  # 30 ms
 
     pydoc.pager(text)

@@ -151,7 +151,7 @@ def _sessions(text: str) -> int:
 
 
 def _invited(text: str) -> str:
-    from minikernel.cli.invite import client_id  # noqa: PLC0415 - few kernels need it
+    from minikernel.cli.invite import client_id  # few kernels need it
 
     return client_id(text)
 

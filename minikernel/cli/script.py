@@ -95,7 +95,7 @@ def _die_with_parent() -> Callable[[], object] | None:
     """What makes a child end if we are killed; None except on Linux."""
     if sys.platform != "linux":
         return None
-    import ctypes  # noqa: PLC0415 - only there
+    import ctypes  # only there
 
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(DEATH_SIGNAL, signal.SIGKILL)

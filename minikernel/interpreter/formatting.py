@@ -168,7 +168,7 @@ def report() -> None:
     """Print the exception that is being handled on sys.stderr, without the engine's frames."""
     import traceback  # noqa: PLC0415 - only when something failed
 
-    from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415 - as above
+    from minikernel.interpreter.tracebacks import users_frames
 
     kind, error, trace = sys.exc_info()
     if trace is not None:

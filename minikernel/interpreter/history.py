@@ -260,7 +260,7 @@ class History:
 
 
 def _kind() -> type[Database]:
-    from minikernel.interpreter.database import Database  # noqa: PLC0415 - 6 ms that most sessions never need
+    from minikernel.interpreter.database import Database  # 6 ms that most sessions never need
 
     return Database
 

@@ -95,7 +95,7 @@ class Running:
         with contextlib.suppress(Exception):  # no descriptor is left to load them
             import traceback  # noqa: PLC0415 - only when something failed
 
-            from minikernel.interpreter.tracebacks import users_frames  # noqa: PLC0415 - as above
+            from minikernel.interpreter.tracebacks import users_frames
 
             traceback.print_exception(kind, error, users_frames(trace))
         return True

@@ -169,7 +169,7 @@ def _asked(question: Callable[..., Value], *args: object) -> Value:
     try:
         return within(PATIENCE, question, *args)
     except Exception as problem:
-        from pickle import UnpicklingError  # noqa: PLC0415 - jedi has imported it, if it was there
+        from pickle import UnpicklingError  # jedi has imported it, if it was there
 
         if not isinstance(problem, (EOFError, OSError, UnpicklingError)):
             raise
@@ -240,7 +240,7 @@ def _is_number(place: Place) -> bool:
 
 
 def _modules() -> set[str]:
-    import pkgutil  # noqa: PLC0415 - only to complete an import
+    import pkgutil  # only to complete an import
 
     names = {module.name for module in pkgutil.iter_modules()}
     return names | set(sys.builtin_module_names)

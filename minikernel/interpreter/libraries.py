@@ -48,7 +48,7 @@ def _plotly(renderers: Value, around: Around) -> None:
 
 def _inline_settings(config: Value, _: Around) -> None:
     """Follow the settings of IPython's backend for figures."""
-    from minikernel.interpreter import figures  # noqa: PLC0415 - it imports matplotlib
+    from minikernel.interpreter import figures  # it imports matplotlib
 
     settings = config.InlineBackend.instance()
     chosen = ["figure_formats", "print_figure_kwargs"]
@@ -60,7 +60,7 @@ def _inline_settings(config: Value, _: Around) -> None:
 
 def _inline_backend(backend: Value, _: Around) -> None:
     """Take the place of functions that would make a shell, and a `__main__` of its own."""
-    from minikernel.interpreter import figures  # noqa: PLC0415 - as above
+    from minikernel.interpreter import figures
 
     settings = backend.InlineBackend.instance()
 

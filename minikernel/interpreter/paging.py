@@ -22,7 +22,7 @@ class Help:
         if not args and not options:
             print(self)  # noqa: T201 - the answer
             return
-        import pydoc  # noqa: PLC0415 - 30 ms
+        import pydoc  # 30 ms
 
         pydoc.help(*args, **options)
 

@@ -96,7 +96,7 @@ class PlainEngine(CommonEngine):
 
 
 def _describe(error: BaseException) -> Failure:
-    from minikernel.interpreter.tracebacks import message  # noqa: PLC0415 - only when something failed
+    from minikernel.interpreter.tracebacks import message  # only when something failed
 
     bare = Failure.of(error)
     return message(bare.ename, bare.evalue)

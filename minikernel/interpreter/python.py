@@ -106,13 +106,13 @@ class PythonEngine(CommonEngine):
 
     def inspect(self, code: str, cursor: int, detail: int) -> MimeBundle | None:
         """Describe the name at `cursor`; see `Engine.inspect`."""
-        from minikernel.interpreter.describe import describe_at  # noqa: PLC0415 - on first use
+        from minikernel.interpreter.describe import describe_at
 
         return self._caller.call(describe_at, code, cursor, detail, self._namespace)[0]  # type: ignore[no-any-return] # as above
 
     def is_complete(self, code: str) -> tuple[Literal["complete", "incomplete", "invalid"], str]:
         """Judge whether the cell can run; see `Engine.is_complete`."""
-        from minikernel.interpreter.completeness import is_complete  # noqa: PLC0415 - on first use
+        from minikernel.interpreter.completeness import is_complete
 
         return is_complete(code, self._flags)
 
@@ -120,7 +120,7 @@ class PythonEngine(CommonEngine):
         """Write pending history; see `Engine.save`."""
         super().save()
         with contextlib.suppress(Exception):  # it is needed when no descriptor is left
-            from minikernel.interpreter import tracebacks  # noqa: F401, PLC0415 - costs a start 3 ms
+            from minikernel.interpreter import tracebacks  # noqa: F401 - costs a start 3 ms
 
     def close(self) -> None:
         """Release the user's objects, write what is pending, put back all that was replaced."""
@@ -241,7 +241,7 @@ class PythonEngine(CommonEngine):
             self._payload.append(error.payload)
             return None
         try:
-            from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
+            from minikernel.interpreter import tracebacks  # only when something failed
         except Exception:  # noqa: BLE001 - no descriptor is left, or modules of the user's in the way
             return Failure.of(error)
 
@@ -256,7 +256,7 @@ class PythonEngine(CommonEngine):
 
     def _help_or_failure(self, code: str, error: Exception) -> Failure | None:
         """Answer a cell that is not Python: `name?`, a magic, or a mistake."""
-        from minikernel.interpreter import magics, tracebacks  # noqa: PLC0415 - only when something failed
+        from minikernel.interpreter import magics, tracebacks  # only when something failed
 
         if question := question_in(code):
             return self._answer(*question)
@@ -269,7 +269,7 @@ class PythonEngine(CommonEngine):
         return self._describe(error)
 
     def _answer(self, name: str, detail: int) -> Failure | None:
-        from minikernel.interpreter.describe import describe  # noqa: PLC0415 - on first use
+        from minikernel.interpreter.describe import describe
 
         page, _ = self._caller.call(describe, name, detail, self._namespace)
         page = page or self.inspect(name, len(name), detail)
@@ -286,7 +286,7 @@ class PythonEngine(CommonEngine):
         bundle, error = self._caller.call(self._format_expression, text)
         if error is None:
             return {"status": "ok", "data": bundle[0], "metadata": bundle[1]}
-        from minikernel.interpreter import tracebacks  # noqa: PLC0415 - only when something failed
+        from minikernel.interpreter import tracebacks  # only when something failed
 
         return {"status": "error", **vars(tracebacks.failure_of(error))}
 

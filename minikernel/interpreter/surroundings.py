@@ -120,7 +120,7 @@ class Surroundings:
             self.after_cell.append(_stop_tracing)
 
     def _prepare_library(self, library: types.ModuleType) -> None:
-        from minikernel.interpreter.libraries import prepare  # noqa: PLC0415 - few are imported
+        from minikernel.interpreter.libraries import prepare  # few are imported
 
         prepare(library, self)
 
@@ -149,7 +149,7 @@ def displayhook(value: object) -> None:
 
 
 def _set_trace(**options: Option) -> None:
-    from minikernel.interpreter.debugger import set_trace  # noqa: PLC0415 - pdb on first use
+    from minikernel.interpreter.debugger import set_trace  # pdb on first use
 
     set_trace(**options)
 
@@ -162,7 +162,7 @@ def _stop_tracing() -> None:
 
 
 def _break(*args: object, **options: object) -> Value:
-    from minikernel.interpreter.debugger import breakpoint_hook  # noqa: PLC0415 - pdb on first use
+    from minikernel.interpreter.debugger import breakpoint_hook  # pdb on first use
 
     return breakpoint_hook(*args, **options)
 

@@ -88,7 +88,7 @@ def _is_foreign(entry: tuple[str, object]) -> bool:
 
 
 def _load_fflush() -> Callable[[], object]:
-    import ctypes  # noqa: PLC0415 - see CStdio
+    import ctypes
 
     libc = ctypes.CDLL(None)
     name = "__stdoutp" if sys.platform == "darwin" else "stdout"

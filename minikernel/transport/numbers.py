@@ -35,7 +35,7 @@ def at_random() -> Iterator[bool]:
 
 
 def _seed(number: int) -> None:
-    import _ctypes  # noqa: PLC0415 - a tenth of the time that ctypes takes
+    import _ctypes  # a tenth of the time that ctypes takes
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # typeshed: None is the process
     _ctypes.call_cdeclfunction(_ctypes.dlsym(library, "srand"), (number,))

@@ -48,7 +48,7 @@ def _elsewhere() -> list[str]:
 
 
 def _entries(name: str, path: list[str]) -> list[EntryPoint]:
-    from importlib.metadata import distributions  # noqa: PLC0415 - most kernels need no package
+    from importlib.metadata import distributions  # most kernels need no package
 
     entries = [e for found in distributions(path=path) for e in found.entry_points]
     return list({e.value: e for e in entries if (e.group, e.name) == (GROUP, name)}.values())

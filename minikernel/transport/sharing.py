@@ -45,7 +45,7 @@ class Sharing:
     def _start(self) -> bool:
         try:
             check_descriptors()
-            from zmq.utils.garbage import gc  # noqa: PLC0415 - most kernels never need it
+            from zmq.utils.garbage import gc  # most kernels never need it
 
             # Exit handlers run while messages are still being sent: it must not let go of them.
             atexit.unregister(gc._atexit)  # noqa: SLF001 - as above
