@@ -117,7 +117,7 @@ class Responder:
         """The answer to the peer's challenge.
 
         Raises:
-            ChallengeError: it is no challenge of this dialect; nothing is to be sent.
+            ChallengeError: it is not a challenge of this dialect; nothing is to be sent.
             LocalProtocolError: there was one already.
         """
         self._step(_CHALLENGE, _VERDICT if self.dialect.words else _NOTHING)

@@ -26,7 +26,7 @@ FREE = bytes(DIGEST_LENGTH)
 class ReplayMemory:
     """Remembers the last `CAPACITY` digests.
 
-    The ring has one slot more, always free, that stands before the oldest digest: what is read
+    The ring has one slot more, always free, before the oldest digest: what is read
     back from a file shows by it where to go on.
 
     Args:

@@ -70,7 +70,7 @@ class Scheme(Protocol):
         """Take a message that is one frame, of a handshake; what to send back in such a one.
 
         Raises:
-            RemoteProtocolError: it is no such message, or proves nothing.
+            RemoteProtocolError: it is not such a message, or proves nothing.
         """
         raise FramingError("nothing after the signature")
 

@@ -111,7 +111,7 @@ class Addressed(KernelClient):
         self.load_connection_info({**fields, "ip": info.ip})
 
     def load_connection_info(self, info: Mapping[str, Any]) -> None:
-        """Likewise, from the fields of a connection file. Raises ConfigError."""
+        """Take the fields of a connection file. Raises ConfigError."""
         key = info.get("key", self.session.key)
         named = info.get("signature_scheme", self.session.signature_scheme)
         curve = client_keys(info)

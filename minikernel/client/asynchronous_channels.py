@@ -28,7 +28,7 @@ class AsyncVerifyingChannel(Sending, AsyncZMQSocketChannel):
     async def _recv(self, **_: object) -> Msg:  # type: ignore[override]  # as jupyter_client's
         return await self.get_msg()
 
-    async def get_msg(self, timeout: float | None = None) -> Msg:  # type: ignore[override]  # likewise
+    async def get_msg(self, timeout: float | None = None) -> Msg:  # type: ignore[override]  # as above
         """The next verified message.
 
         Raises:
@@ -39,11 +39,11 @@ class AsyncVerifyingChannel(Sending, AsyncZMQSocketChannel):
             await self.socket.poll(self.receiver.patience(deadline))
         return msg
 
-    async def get_msgs(self) -> list[Msg]:  # type: ignore[override]  # likewise
+    async def get_msgs(self) -> list[Msg]:  # type: ignore[override]  # as above
         """All verified messages that have come."""
         return list(iter(self.receiver.take, None))
 
-    async def msg_ready(self) -> bool:  # type: ignore[override]  # likewise
+    async def msg_ready(self) -> bool:  # type: ignore[override]  # as above
         """Whether a verified message has come."""
         return self.receiver.has_message()
 

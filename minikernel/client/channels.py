@@ -151,7 +151,7 @@ class Receiver:
             self._go_on(frames)
 
     def _is_connected(self) -> bool:
-        return self.connection is not None and self.connection.stands()
+        return self.connection is not None and self.connection.is_up()
 
     def _begin(self, frame: bytes) -> bool:
         """Send the first frame, if there is room; what follows it always finds some."""
@@ -352,7 +352,7 @@ class HeartbeatChannel(HBChannel):
         self.socket.connect(self.address)
 
     def _ping(self, payload: bytes) -> bool:
-        with contextlib.suppress(zmq.Again):  # likewise: no echo will come
+        with contextlib.suppress(zmq.Again):  # no echo will come
             self.socket.send(payload, zmq.NOBLOCK)
         self._exit.wait(self.time_to_dead)
         return bool(self.socket.poll(0)) and self.socket.recv() == payload

@@ -18,7 +18,7 @@ UP = int(zmq.Event.HANDSHAKE_SUCCEEDED)
 
 
 class Connection:
-    """A socket's connection to the kernel: whether it stands, and since when not any more.
+    """A socket's connection to the kernel: whether it is up, and since when it is not.
 
     A kernel that is suspended, or holds the GIL, keeps it; one that has ended does not.
 
@@ -30,7 +30,7 @@ class Connection:
     def __init__(self, socket: Socket, context: zmq.Context[Any]) -> None:
         self._socket = socket
         self._lost = False
-        self._stands = False
+        self._is_up = False
         self._down_since: float | None = None  # seconds, monotonic
         address = f"inproc://minikernel-monitor-{id(socket)}"
         socket.monitor(address, EVENTS)
@@ -51,10 +51,10 @@ class Connection:
         lost, self._lost = self._lost, False
         return lost
 
-    def stands(self) -> bool:
+    def is_up(self) -> bool:
         """Whether there is one, over which messages can go."""
         self._look()
-        return self._stands
+        return self._is_up
 
     def down_for(self) -> float:
         """Seconds since it was lost and not made again."""
@@ -63,8 +63,8 @@ class Connection:
 
     def _look(self) -> None:
         while not self.monitor.closed and (frames := self._events.whole()) is not None:
-            self._stands = int.from_bytes(frames[0][:2], sys.byteorder) == UP
-            if self._stands:
+            self._is_up = int.from_bytes(frames[0][:2], sys.byteorder) == UP
+            if self._is_up:
                 self._down_since = None
             else:
                 self._lost = True

@@ -105,11 +105,11 @@ class Conversation:
     async def execute_interactive(  # noqa: PLR0917 - jupyter_client's signature
         self,
         code: str,
-        silent: bool = False,  # noqa: FBT001, FBT002 - likewise, here and below
-        store_history: bool = True,  # noqa: FBT001, FBT002 - likewise
+        silent: bool = False,  # noqa: FBT001, FBT002 - its signature, here and below
+        store_history: bool = True,  # noqa: FBT001, FBT002 - as above
         user_expressions: dict[str, Any] | None = None,
-        allow_stdin: bool | None = None,  # noqa: FBT001 - likewise
-        stop_on_error: bool = True,  # noqa: FBT001, FBT002 - likewise
+        allow_stdin: bool | None = None,  # noqa: FBT001 - as above
+        stop_on_error: bool = True,  # noqa: FBT001, FBT002 - as above
         timeout: float | None = None,
         output_hook: Callable[[Msg], object] | None = None,
         stdin_hook: Callable[[Msg], object] | None = None,

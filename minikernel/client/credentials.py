@@ -19,7 +19,7 @@ INVITED = "no longer accepts this invitation (new key, --refuse, or an edited fi
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """The fields that stand in a file instead of the key (channel-hmac, section 2)."""
+    """The fields of a file that take the place of the key (channel-hmac, section 2)."""
 
     client_id: str
     rights: int

@@ -188,7 +188,7 @@ async def _launched(
 
 async def _connected(client: _Client, timeout: float) -> _Client:
     client.load_connection_file()
-    client.context.reconnect_ivl = RECONNECT  # soon after a restart, likewise
+    client.context.reconnect_ivl = RECONNECT  # soon after a restart
     client.context.reconnect_ivl_max = RECONNECT_MAX
     await _be_ready(client, timeout)
     return client

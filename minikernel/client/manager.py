@@ -139,7 +139,7 @@ class MiniKernelManager(KernelManager):
         return client
 
     def write_connection_file(self, **kwargs: Option) -> None:
-        """Likewise, with a scheme that jupyter_client's Session does not know.
+        """Write the connection file, also for a scheme that jupyter_client's Session does not know.
 
         Raises:
             ConfigError: it can't be written; then there is none.
@@ -184,7 +184,7 @@ class MiniKernelManager(KernelManager):
             super().cleanup_connection_file()
 
     def cleanup_ipc_files(self) -> None:
-        """Likewise, the files of ipc sockets."""
+        """Remove the files of ipc sockets, in the process that made them."""
         if os.getpid() == self._process:
             super().cleanup_ipc_files()
 
@@ -275,7 +275,7 @@ class AsyncMiniKernelManager(MiniKernelManager, AsyncKernelManager):
 
     client_factory = Type(klass=AsyncMiniKernelClient, config=True)
     request_shutdown: Any = MiniKernelManager._async_request_shutdown  # noqa: SLF001 - as AsyncKernelManager's
-    interrupt_kernel: Any = MiniKernelManager._async_interrupt_kernel  # noqa: SLF001 - likewise
+    interrupt_kernel: Any = MiniKernelManager._async_interrupt_kernel  # noqa: SLF001 - as above
 
     @default("client_factory")
     def _client_factory_default(self) -> type[KernelClient]:

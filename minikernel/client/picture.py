@@ -25,7 +25,7 @@ COLOURS = (
 )
 FRAMES = ("header", "parent_header", "metadata", "content")
 CHARACTERS, LINES = 84, 3  # of a frame that are shown: in a line, and lines
-SIGNATURE = 24  # likewise of a signature: under some schemes it is a secret
+SIGNATURE = 24  # characters of a signature that are shown: under some schemes it is a secret
 CHANNEL_HMAC = b"MKC1"
 
 
@@ -130,7 +130,7 @@ def frames(message: Sequence[bytes], *, covers: str | None = None) -> Picture:
     """A message frame by frame; what its signature covers is green.
 
     Args:
-        message: as it stands on the wire.
+        message: as it is on the wire.
         covers: "json": the four JSON frames; "all": buffers too; "none"; None: as the signature
             frame suggests.
     """
@@ -178,7 +178,7 @@ def matrix(
 
     Args:
         rows: their names.
-        columns: likewise.
+        columns: their names.
         cells: by row and column; those that are missing stay empty.
     """
     left, top = 240, 100

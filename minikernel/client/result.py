@@ -129,7 +129,7 @@ class Result:
     def _repr_mimebundle_(
         self,
         include: object = None,  # noqa: ARG002 - IPython's signature
-        exclude: object = None,  # noqa: ARG002 - likewise
+        exclude: object = None,  # noqa: ARG002 - as above
     ) -> dict[str, Any]:
         """The bundle of the only output if there is just one, else all of them as HTML."""
         if len(self.outputs) == 1 and "data" in self.outputs[0]:

@@ -45,7 +45,7 @@ class TraceEvent(NamedTuple):
     msg_type: str  # empty if the message did not verify: its type is anybody's claim
     size: int  # bytes of all frames
     verdict: str  # "ok", or the reason why it was dropped
-    frames: Sequence[bytes]  # as they stand on the wire
+    frames: Sequence[bytes]  # as they are on the wire
     covers: str | None = None  # what of it a signature covers: `auth.spec.Traits`
 
     def __repr__(self) -> str:

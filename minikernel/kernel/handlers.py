@@ -173,7 +173,7 @@ def comm(parts: Parts, message: Message) -> None:
 
 @of_the_engine
 def complete(engine: Engine, request: CompleteRequest) -> Mapping[str, Any]:
-    """Say what could stand at the cursor."""
+    """Say what could complete the code at the cursor."""
     found = engine.complete(request.code, _cursor(request))
     types_ = [
         {"start": found.start, "end": found.end, "text": text, "type": kind}

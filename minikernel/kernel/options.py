@@ -67,7 +67,7 @@ def connection_file(options: Options) -> tuple[Path, bool]:
 def parent() -> int | None:
     """The process whose end is to be ours (JPY_PARENT_PID, set by jupyter_client); None: nobody's.
 
-    A launcher may stand between; but if we belong to init already, our parent has gone.
+    There may be a launcher between; but if we belong to init already, our parent has gone.
     """
     launcher = os.environ.get("JPY_PARENT_PID")
     if launcher is None:

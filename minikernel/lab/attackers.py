@@ -100,7 +100,7 @@ class SessionKey:
 
 
 def invitation(key: SecretKey, client_id: str, rights: int) -> dict[str, str | int]:
-    """The fields that stand in a connection file in place of its key."""
+    """The fields of a connection file that take the place of its key."""
     psk = Master(key).invite(client_id, rights).psk.reveal().hex()
     return {"client_id": client_id, "rights": int(rights), "client_key": psk}
 

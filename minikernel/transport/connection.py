@@ -90,7 +90,7 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
 
 
 def read(path: str | os.PathLike[str]) -> tuple[ConnectionInfo, dict[str, Any]]:
-    """Read and check a connection file; also all of its fields as they stand.
+    """Read and check a connection file; also all of its fields as they are.
 
     Raises:
         ConfigError: it can't be read, or something in it can't be used.

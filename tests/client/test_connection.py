@@ -28,14 +28,14 @@ def test_it_is_lost_and_made_again() -> None:
         with context.socket(zmq.ROUTER) as router:
             port = router.bind_to_random_port("tcp://127.0.0.1")
             dealer.connect(f"tcp://127.0.0.1:{port}")
-            until(connection.stands)
+            until(connection.is_up)
             assert (connection.down_for(), connection.has_been_lost()) == (0, False)
         until(lambda: connection.down_for() > 0)
-        assert not connection.stands()
+        assert not connection.is_up()
         assert (connection.has_been_lost(), connection.has_been_lost()) == (True, False)
         with context.socket(zmq.ROUTER) as again:
             until(lambda: binds(again, port))
-            until(connection.stands)
+            until(connection.is_up)
             assert connection.down_for() == 0
             connection.close()
             connection.close()
@@ -57,5 +57,5 @@ def test_one_that_was_never_made_is_not_down() -> None:
         connection = Connection(dealer, context)
         dealer.connect("tcp://127.0.0.1:1")
         assert not dealer.poll(200)
-        assert (connection.stands(), connection.down_for()) == (False, 0)
+        assert (connection.is_up(), connection.down_for()) == (False, 0)
         connection.close()

@@ -189,7 +189,7 @@ def cut_noticed(proxy: Proxy, client: minikernel.MiniKernelClient, cut: tuple[st
             connection = getattr(client, f"{name}_channel").receiver.connection
             while not connection._lost:
                 assert connection.monitor.poll(PATIENCE * 1000)
-                connection.stands()  # looks at what libzmq tells
+                connection.is_up()  # looks at what libzmq tells
 
 
 class Handshakes:

@@ -8,7 +8,7 @@ them:
 
 1. one for each (session, channel): a message is checked, verified and marked under it, and a
    counter is drawn together with its tag;
-2. `publish_lock`: the list of sessions that stand in a PUBLISH, and its counter. Whoever publishes
+2. `publish_lock`: the list of sessions named in a PUBLISH, and its counter. Whoever publishes
    holds it until the frames are handed over.
 
 Closing a session takes all its locks of the first kind: what was accepted before is in the account
