@@ -15,6 +15,7 @@ import zmq
 
 from minikernel.auth.replay_memory import ReplayMemory
 from minikernel.auth.spec import Setup
+from minikernel.client.credentials import invitation_in
 from minikernel.protocol.client import MESSAGE_CHANNELS, ClientConnection
 from minikernel.transport import connection, plugins
 from minikernel.wire.channels import Channel
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
 def connect(file: str, context: zmq.Context[Any]) -> tuple[ClientConnection, Sockets]:
     """A connection, and the socket of each channel, for a connection file."""
-    info, _ = connection.read(Path(file))
-    spec = plugins.find(info.signature_scheme)
+    info, fields = connection.read(Path(file))
+    name = info.signature_scheme
+    spec = plugins.find(name)
     memory = ReplayMemory() if spec.traits.replay_memory else None
+    setup = Setup(name, info.secret, os.urandom, memory, invitation_in(fields, name))
     kernel = ClientConnection(
-        spec.client(Setup(info.signature_scheme, info.secret, os.urandom, memory)),
+        spec.client(setup),
         spec.traits,
         session=uuid.uuid4().hex,
         username="plain",
@@ -80,7 +83,9 @@ def run(
             if incoming is None:
                 continue
             message, parent = incoming.message, incoming.message.parent_header.get("msg_id")
-            if parent == msg_id:
+            if (
+                parent == msg_id
+            ):  # of the cell; before there is one: the welcome, which has no parent
                 missing -= {message.header.msg_type, message.content.get("execution_state")}
                 yield message.header.msg_type, message.content
 

@@ -44,7 +44,7 @@ def find(name: str) -> Spec:
     row = _row(name)
     if row is None:
         known = ", ".join(sorted({*SCHEMES, DEFAULT} - {FAMILY}))
-        raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}")
+        raise ConfigError(f"unknown signature_scheme {name!r}; there are: {known}, and packages'")
     spec: Spec = import_module(row).SPEC if isinstance(row, str) else row
     return spec._replace(traits=replace(spec.traits, weak=True)) if name in WEAK else spec
 

@@ -49,10 +49,17 @@ class ReplayMemory:
     def admit(self, digest: bytes) -> None:
         """Remember the digest of a message that has just verified.
 
+        Args:
+            digest: `DIGEST_LENGTH` bytes, which the caller has computed itself: what came with
+                the message may be the same signature, written in another way.
+
         Raises:
             Replayed: it is remembered already.
             OSError: it could not be recorded; it is not remembered either.
+            ValueError: it has another length.
         """
+        if len(digest) != DIGEST_LENGTH:  # a shorter one would be found never, a longer one spill
+            raise ValueError(f"a digest has {DIGEST_LENGTH} bytes, not {len(digest)}")
         with self._lock:
             if self._holds(digest):
                 raise Replayed("this message was accepted before")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from minikernel.auth.rights import ALWAYS
 from minikernel.errors import ChallengeError, ContentError, UnknownSession
 from minikernel.protocol.end import ChannelEnd
 from minikernel.protocol.heartbeat import HeartbeatEnd
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 ROUTERS = (Channel.SHELL, Channel.CONTROL, Channel.STDIN)
 CHANNELS = (*ROUTERS, Channel.IOPUB)
 EXPIRY = 1.0  # seconds between two looks for clients that have been silent for long
-# What every client may ask must not make all others hear something, where clients are told apart.
-UNANNOUNCED = frozenset({"auth_status_request", "bind_request", "kernel_info_request"})
 
 
 class ErrorReply(NamedTuple):
@@ -63,8 +62,11 @@ def error_reply(problem: RemoteProtocolError) -> ErrorReply | None:
 
 
 def is_announced(message: Message) -> bool:
-    """Whether busy and idle go around the answer (channel-hmac, section 5)."""
-    return message.peer.session is None or message.header.msg_type not in UNANNOUNCED
+    """Whether busy and idle go around the answer (channel-hmac, section 5).
+
+    Where clients are told apart, what each of them may ask must not make all others hear something.
+    """
+    return message.peer.session is None or message.header.msg_type not in ALWAYS
 
 
 class KernelConnection:
@@ -129,7 +131,7 @@ class KernelConnection:
         """Take a multipart message that has come on shell, control or stdin.
 
         Returns:
-            The message; None: a part of a handshake, which is answered by `to_send`.
+            The message, or None for a part of a handshake, which is answered by `to_send`.
 
         Raises:
             RemoteProtocolError: it is refused, and has been counted; `error_reply` tells whether
@@ -198,7 +200,7 @@ class KernelConnection:
         """Send a message, by `to_send`, or once a message of its receiver has shown the way.
 
         Returns:
-            False: its receiver has gone.
+            Whether its receiver is still there.
         """
         try:
             sealed = self.ends[channel].seal(frames, to)

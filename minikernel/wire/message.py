@@ -13,15 +13,13 @@ import numbers
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from minikernel.errors import ContentError
 from minikernel.wire.frames import JSON_FRAMES
-
-if TYPE_CHECKING:
-    from minikernel.wire.peer import Peer
+from minikernel.wire.peer import Peer
 
 Json: TypeAlias = Any  # what a JSON decoder gives
 

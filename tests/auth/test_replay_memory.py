@@ -33,6 +33,16 @@ def test_a_digest_is_admitted_once() -> None:
     memory.admit(digest(2))
 
 
+@pytest.mark.parametrize("length", [0, 1, 2, 15, 17, 32, 64])
+def test_a_digest_of_another_length_is_refused_and_changes_nothing(length: int) -> None:
+    memory = ReplayMemory()
+    with pytest.raises(ValueError, match=f"16 bytes, not {length}"):
+        memory.admit(bytes([7]) * length)
+    memory.admit(digest(1))
+    with pytest.raises(Replayed):
+        memory.admit(digest(1))
+
+
 def test_digests_of_one_bucket_are_told_apart() -> None:
     memory = ReplayMemory()
     family = [b"\x01\x02" + digest(n)[2:] for n in range(50)]

@@ -239,7 +239,7 @@ GUARDS: dict[str, tuple[tuple[str, str, str], ...]] = {  # file, text there once
     "no busy and idle for what all may ask": (
         (
             "protocol/kernel.py",
-            "return message.peer.session is None or message.header.msg_type not in UNANNOUNCED",
+            "return message.peer.session is None or message.header.msg_type not in ALWAYS",
             "return True",
         ),
     ),
