@@ -139,7 +139,7 @@ class Gate:
             return  # the control thread asks again
         if self.loop is not None:
             self.loop.stop()  # a task keeps what is raised in it for itself
-        stop = Stop()
+        stop = Stop("the kernel was told to end")
         self._raised = weakref.ref(stop)
         try:
             raise stop
