@@ -28,7 +28,7 @@ def within(seconds: float, function: Callable[..., Any], *args: object) -> Value
     """
     if threading.current_thread() is not threading.main_thread():
         return function(*args)
-    watch = _Watch(seconds, sys._getframe())  # noqa: SLF001 - see _Watch
+    watch = _Watch(seconds, sys._getframe())  # see _Watch
     try:
         try:
             watch.start()
@@ -80,7 +80,7 @@ class _Watch:
             seconds = AGAIN
 
     def _is_running(self) -> bool:
-        frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - the stack is what this is about
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None

@@ -44,7 +44,7 @@ def breakpoint_hook(*args: object, **options: object) -> Value:
 
 def _users_frame() -> FrameType:
     """The innermost frame that is not the engine's."""
-    frame = sys._getframe(1)  # noqa: SLF001 - as pdb itself does
+    frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("minikernel.interpreter"):
         frame = frame.f_back
     return frame

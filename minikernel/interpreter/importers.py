@@ -62,7 +62,7 @@ def guard(importers: Importers) -> Callable[[], None]:
     def find_spec(
         _: type, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        ours, users = (False, False) if path is not None else importers.asker(sys._getframe(1))  # noqa: SLF001 - the stack is what this is about
+        ours, users = (False, False) if path is not None else importers.asker(sys._getframe(1))
         if ours:
             spec: ModuleSpec | None = find(fullname, importers.path, target)
             if spec is not None or not users:

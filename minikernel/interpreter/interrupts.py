@@ -39,7 +39,7 @@ class Guard:
 
     def interrupted(self) -> None:
         """Raise KeyboardInterrupt in the user's code, cancel a cell that awaits, or do nothing."""
-        frame = sys._getframe(1)  # noqa: SLF001 - the stack is what this is about
+        frame = sys._getframe(1)
         if self.armed:
             self.armed = not _is_leaving(frame)
             if self.armed:

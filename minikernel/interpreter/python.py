@@ -298,4 +298,4 @@ class PythonEngine(CommonEngine):
 def _in_loop() -> bool:
     """Whether an asyncio loop runs in this thread, without importing asyncio to ask."""
     events = sys.modules.get("asyncio.events")
-    return events is not None and events._get_running_loop() is not None  # noqa: SLF001 - documented for loop implementers
+    return events is not None and events._get_running_loop() is not None

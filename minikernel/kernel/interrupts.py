@@ -58,7 +58,7 @@ class Gate:
 
     def sending(self) -> bool:
         """Whether this thread is sending: a finaliser or signal handler may come in between."""
-        return self._iopub._is_owned()  # type: ignore[attr-defined, no-any-return] # noqa: SLF001 - as threading.Condition asks
+        return self._iopub._is_owned()  # type: ignore[attr-defined, no-any-return]
 
     def close_while(self, *shutters: Callable[[], bool]) -> None:
         """No signal comes through while one of these says so, of the thread that asks."""

@@ -105,7 +105,7 @@ class Steps:
             if awaited is None:
                 self._loop.call_soon(self._step)
             else:  # a future; the flag says that it was awaited, not yielded
-                awaited._asyncio_future_blocking = False  # noqa: SLF001 - documented for task implementers
+                awaited._asyncio_future_blocking = False
                 awaited.add_done_callback(self._step)
 
 
