@@ -69,7 +69,7 @@ class Console:
         self._greet()
         self._number = self._first_number()
         session = self._session()
-        while True:
+        while not self._is_left_alone:
             self._questions.count_rejected()
             try:
                 code = session.prompt(pre_run=self._follow_others)
@@ -107,7 +107,18 @@ class Console:
         )
 
     def _follow_others(self) -> None:
-        get_app().create_background_task(self._others.follow(self._questions.count_rejected))
+        get_app().create_background_task(self._others.follow(self._shown))
+
+    def _shown(self) -> None:
+        if self._is_left_alone:
+            get_app().exit(exception=EOFError)
+        else:
+            self._questions.count_rejected()
+
+    @property
+    def _is_left_alone(self) -> bool:
+        """Whether somebody has told the kernel to end, and it is not ours to start another."""
+        return self._others.ended and not self._client.owns_kernel
 
     def _next_number(self) -> int | str:
         """The next cell's number: others may have run some meanwhile."""
@@ -126,7 +137,10 @@ class Console:
         except RequestLost as problem:
             printer.note(str(problem))
             return False
-        except minikernel.KernelDied:
+        except minikernel.KernelDied as problem:
+            if not self._client.owns_kernel:
+                printer.note(str(problem))
+                return True
             printer.note("the kernel has died; a new one starts")
             self._client.restart()
             self._number = 1

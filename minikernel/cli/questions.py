@@ -8,14 +8,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from minikernel.client.channels import HeartbeatChannel
-from minikernel.errors import RequestLost
+from minikernel.errors import KernelDied, RequestLost
 
 if TYPE_CHECKING:
     from minikernel import MiniKernelClient
 
 PATIENCE = 2.0  # seconds that a question of ours may take: another client's cell may be running
 SELDOM = 1.0  # seconds between two looks into the kernel's ledger
-UNANSWERED = (TimeoutError, queue.Empty, RequestLost)
+UNANSWERED = (TimeoutError, queue.Empty, RequestLost, KernelDied)
 
 
 class Questions:

@@ -137,7 +137,7 @@ class Publisher:
     def welcome(self) -> None:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
-            more = self._greet(BURST)
+            more = self._greet(5 * BURST)
             self._send_postponed()
         if more:
             self._on_more()
@@ -167,10 +167,9 @@ class Publisher:
         return more
 
     def _take_subscriptions(self, most: int) -> bool:
-        for _ in range(most):
-            frames = self._inbox.next()
+        for frames in self._inbox.waiting(most):
             if frames is None:
-                return self._inbox.unfinished
+                break
             if len(frames) != 1 or not frames[0].startswith((SUBSCRIBE, UNSUBSCRIBE)):
                 self._tally.rejected[FramingError.reason] += 1
                 if not frames:  # it may have been long
@@ -178,7 +177,7 @@ class Publisher:
             elif frames[0].startswith(SUBSCRIBE):
                 self._subscribed.set()
                 self._owe(frames[0].removeprefix(SUBSCRIBE))
-        return True
+        return self._inbox.behind
 
     def _owe(self, topic: bytes) -> None:
         """Note whom to greet; what everybody subscribes to goes first, and is never left out."""

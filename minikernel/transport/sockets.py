@@ -44,7 +44,7 @@ LARGE = MIB  # bytes of a buffer from which on a copy is worth avoiding
 REQUEST_QUEUE = 100  # messages of one connection that wait here, the rest waits at the sender
 # Subscriptions of one connection that wait. XPUB takes them into a queue that has no limit, so few;
 # a connection that is reset while it has to wait may end the process, in libzmq, so not one.
-SUBSCRIPTIONS = 16
+SUBSCRIPTIONS = 8
 IOPUB_QUEUE = 4000  # messages kept for a subscriber that reads slowly, then dropped
 
 
@@ -247,6 +247,7 @@ class Inbox:
     def __init__(self, socket: zmq.Socket[bytes], most: int = sys.maxsize) -> None:
         self._socket = socket
         self._most = most
+        self.behind = False  # `waiting` has left some
         self._begin()
 
     def _begin(self) -> None:
@@ -265,6 +266,21 @@ class Inbox:
         if int(_get(self._socket, EVENTS)) & POLLIN:
             return self._read(NOBLOCK)
         return self._cut_off() if self.unfinished else None
+
+    def waiting(self, most: int) -> Iterator[list[bytes] | None]:
+        """Messages for a reader who must keep up; None: one is `unfinished`.
+
+        Whenever XPUB is asked whether there are any, it takes over more of them, without a limit.
+        So it is asked only by who has read the last one.
+        """
+        if self.behind or int(_get(self._socket, EVENTS)) & POLLIN:
+            self.behind = True
+            for _ in range(most):
+                frames = self._read(NOBLOCK)
+                if frames is None and not self.unfinished:
+                    self.behind = False
+                    return
+                yield frames
 
     def whole(self) -> list[bytes] | None:
         """The next message, read to its end; None: none has come."""

@@ -526,6 +526,50 @@ def test_a_restart_of_an_existing_kernel_is_told(
     assert terminal.ended()
 
 
+KINDS = pytest.mark.parametrize("scheme", ["hmac-sha256", "channel-hmac-sha256"])
+DIED = "the kernel has ended"
+
+
+@KINDS
+def test_the_end_of_an_existing_kernel_while_a_cell_runs(
+    console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess], scheme: str
+) -> None:
+    kernel = start_kernel(signature_scheme=scheme)
+    terminal = console("--existing", str(kernel.file))
+    terminal.run(SLEEPING, OUTPUT + "asleep", number=1)
+    kernel.kill()
+    terminal.see(DIED)
+    assert terminal.ended()
+
+
+@KINDS
+def test_the_end_of_an_existing_kernel_at_the_prompt(
+    console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess], scheme: str
+) -> None:
+    kernel = start_kernel(signature_scheme=scheme)
+    terminal = console("--existing", str(kernel.file))
+    terminal.at_prompt(1)
+    with minikernel.connect(kernel.file, timeout=TIMEOUT) as other:
+        kernel.kill()
+        with pytest.raises(minikernel.KernelDied):  # now the console can know it, too
+            other.run("6 * 7")
+    terminal.type("6 * 8\r")
+    terminal.see(DIED)
+    assert terminal.ended()
+
+
+def test_an_existing_kernel_that_another_client_ends(
+    console: Callable[..., Terminal], start_kernel: Callable[..., KernelProcess]
+) -> None:
+    kernel = start_kernel()
+    terminal = console("--existing", str(kernel.file))
+    terminal.at_prompt(1)
+    with minikernel.connect(kernel.file, timeout=TIMEOUT) as other:
+        other.shutdown()
+        terminal.see("the kernel ends")
+    assert terminal.ended()
+
+
 # what can't be used
 
 

@@ -164,6 +164,34 @@ def test_a_disk_that_is_full(tmp_path: Path, environment: dict[str, str]) -> Non
     assert list((tmp_path / "spare").iterdir()) == []
 
 
+LITTLE = """
+import sys
+from minikernel.client import inbox
+inbox.WAITING = 1 << 20  # so the kernel drops what this process is too slow for
+from minikernel.cli.app import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+def test_outputs_that_are_lost_are_told(tmp_path: Path, environment: dict[str, str]) -> None:
+    flood = "for i in range(40_000): display('x' * 2000)"
+    path = notebook(tmp_path, "print('before')", flood, "print('after')")
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE, "exec", path],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cell 2 of 3: some of its outputs were lost" in done.stderr
+    before, flooded, after = outputs(path)
+    assert [o["text"] for o in (*before, *after)] == ["before\n", "after\n"]
+    assert 0 < len(flooded) < 40_000
+
+
 @pytest.mark.slow
 def test_results_that_can_not_be_written_are_rescued(call: Call, tmp_path: Path) -> None:
     (tmp_path / "spare").mkdir()

@@ -19,9 +19,9 @@ ENDLESS = [
 ]
 
 
-def interrupted(client: Any, kernel: Any, code: str, before: str = "") -> str:
+def interrupted(client: Any, kernel: Any, code: str, before: str = "", begun: str = BEGUN) -> str:
     """How a cell ends that is interrupted once it runs, and `before` is done."""
-    msg_id = client.send(client.shell, "execute_request", code=before + BEGUN + code)
+    msg_id = client.send(client.shell, "execute_request", code=before + begun + code)
     while client.receive(client.iopub)["header"]["msg_type"] != "stream":
         pass
     kernel.process.send_signal(signal.SIGINT)
@@ -96,8 +96,9 @@ def test_a_cell_sees_its_own_task_and_the_user_s(client: Any) -> None:
 
 
 def test_a_cell_that_waits_for_itself_can_be_interrupted(client: Any, kernel: Any) -> None:
-    code = "import asyncio\nawait asyncio.gather(*asyncio.all_tasks())"
-    assert interrupted(client, kernel, code) == "KeyboardInterrupt"
+    waits = "import asyncio\nasyncio.get_running_loop().call_soon(print, 'it waits')\n"
+    code = "await asyncio.gather(*asyncio.all_tasks())"
+    assert interrupted(client, kernel, code, begun=waits) == "KeyboardInterrupt"
     assert client.text("print('alive')") == "alive\n"
 
 

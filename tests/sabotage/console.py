@@ -44,6 +44,27 @@ ROWS: list[tuple[str, str, str, str, str]] = [
         "tests/integration/test_invitations.py",
     ),
     (
+        "the end of a kernel that is not ours ends its console",
+        "minikernel/cli/prompt.py",
+        "            if not self._client.owns_kernel:\n                printer.note(str(problem))",
+        "            if False:\n                printer.note(str(problem))",
+        "tests/cli/test_console.py::test_the_end_of_an_existing_kernel_while_a_cell_runs",
+    ),
+    (
+        "a question to a kernel that has ended has no answer",
+        "minikernel/cli/questions.py",
+        "RequestLost, KernelDied)",
+        "RequestLost)",
+        "tests/cli/test_console.py::test_the_end_of_an_existing_kernel_at_the_prompt",
+    ),
+    (
+        "a kernel that somebody else ends takes its consoles along",
+        "minikernel/cli/prompt.py",
+        "        return self._others.ended and not self._client.owns_kernel",
+        "        return False",
+        "tests/cli/test_console.py::test_an_existing_kernel_that_another_client_ends",
+    ),
+    (
         "a name that nobody verified is quoted and escaped",
         "minikernel/cli/others.py",
         "    name = shortened(author.name, NAME)",

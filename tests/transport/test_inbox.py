@@ -172,3 +172,33 @@ def test_what_was_announced_and_has_gone_was_not_cut_off(
     monkeypatch.setattr(sockets, "_receive_frame", gone)
     sender.send(b"else")
     assert inbox.wait() == [b"else"]
+
+
+def test_a_reader_who_must_keep_up_goes_on_where_it_was(subscription: Pair) -> None:
+    receiver, sender = subscription
+    inbox = Inbox(receiver)
+    assert (list(inbox.waiting(10)), inbox.behind) == ([], False)
+    sent = [[b"\x01topic %d" % number] for number in range(5)]
+    for frames in sent:
+        sender.send_multipart(frames)
+    found: list[list[bytes] | None] = []
+    while len(found) < 3:
+        assert receiver.poll(PATIENCE)
+        found += inbox.waiting(3 - len(found))
+    assert inbox.behind  # there may be more, and nobody has looked
+    while len(found) < 5:
+        assert inbox.behind or receiver.poll(PATIENCE)
+        found += inbox.waiting(10)
+    assert (found, inbox.behind) == (sent, False)
+
+
+def test_a_reader_who_must_keep_up_gets_portions_too(subscription: Pair) -> None:
+    receiver, sender = subscription
+    inbox = Inbox(receiver)
+    sender.send_multipart([b"\x07"] * (2 * PORTION))
+    found: list[list[bytes] | None] = []
+    while found.count(None) == len(found):
+        assert inbox.behind or receiver.poll(PATIENCE)
+        found += inbox.waiting(1)
+    assert found[:-1] == [None] * (len(found) - 1)
+    assert len(found) > 1
