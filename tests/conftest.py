@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,12 +57,14 @@ class KernelProcess:
             )
             connection.write(self.file, {**defaults, **fields})
         self.options = options
+        self._kept: list[socket.socket] = []
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "minikernel", "run", "-f", str(self.file)]
         if "--history" not in self.options:
             command += ["--history", "off"]
+        self._keep_ports()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.options],
@@ -73,6 +76,19 @@ class KernelProcess:
                 env={k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
             )
         self._wait_for_ports()
+
+    def _keep_ports(self) -> None:
+        """Have the system give the ports of a kernel that is started again to nobody else.
+
+        Who binds a port by its number, as the kernel does, may share it with who does not listen.
+        """
+        info = self.info
+        if self._kept or not info["ip"].startswith("127.") or info["shell_port"] == 0:
+            return
+        for name in connection.PORTS.values():
+            self._kept.append(socket.socket())
+            self._kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept[-1].bind((info["ip"], info[name]))
 
     def _wait_for_ports(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -96,6 +112,11 @@ class KernelProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def close(self) -> None:
+        self.kill()
+        for kept in self._kept:
+            kept.close()
+
 
 class RawClient:
     """Speaks stock Jupyter with nothing but zmq, json and hmac."""
@@ -113,8 +134,12 @@ class RawClient:
         self.control = self.connect(zmq.DEALER, "control")
         self.stdin = self.connect(zmq.DEALER, "stdin")
         self.iopub = self.connect(zmq.SUB, "iopub", subscribe=b"")
-        while self.receive(self.iopub)["header"]["msg_type"] != "iopub_welcome":
-            pass
+        try:
+            while self.receive(self.iopub)["header"]["msg_type"] != "iopub_welcome":
+                pass
+        except BaseException:
+            self.close()
+            raise
 
     def connect(
         self,
@@ -243,7 +268,7 @@ def start_kernel(tmp_path: Path) -> Iterator[Callable[..., KernelProcess]]:
 
     yield start
     for kernel in started:
-        kernel.kill()
+        kernel.close()
 
 
 @pytest.fixture
@@ -269,7 +294,7 @@ def kernel(
     fields = getattr(request.module, "CONNECTION_FIELDS", {})
     process = KernelProcess(tmp_path_factory.mktemp("kernel"), *options, **fields)
     yield process
-    process.kill()
+    process.close()
 
 
 @pytest.fixture

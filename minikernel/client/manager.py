@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_client.client import KernelClient
+    from jupyter_client.connect import KernelConnectionInfo
 
     from minikernel.client.conversation import Option
 
@@ -194,6 +195,16 @@ class MiniKernelManager(KernelManager):
         while await self._async_is_alive():
             await asyncio.sleep(pause)
             pause = min(1.2 * pause, pollinterval)
+
+    def _reconcile_connection_info(self, info: KernelConnectionInfo) -> None:
+        """Leave the file alone, unless the provisioner says something else than it.
+
+        The kernel may be reading it, or have written its ports there. jupyter_client would put
+        another in its place, as it knows neither our schemes nor that a kernel chooses its ports.
+        """
+        known = self._equal_connections(info, self.get_connection_info())
+        if not (known and self._connection_file_written):
+            super()._reconcile_connection_info(info)
 
     async def _async_post_start_kernel(self, **kwargs: Option) -> None:
         """Learn its ports; end it if it must encrypt and can't: a provisioner need not make keys.

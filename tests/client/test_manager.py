@@ -4,7 +4,9 @@ import asyncio
 import json
 import socket
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -17,6 +19,7 @@ from minikernel.transport.connection import PORTS as NAMES
 from minikernel.transport.ring_file import beside
 
 PORTS = tuple(NAMES.values())
+PATIENCE = 30  # seconds
 
 
 def test_the_kernel_needs_no_installed_kernelspec() -> None:
@@ -91,6 +94,31 @@ def test_the_kernel_chooses_the_ports() -> None:
         assert manager.get_connection_info() == info
     finally:
         manager.shutdown_kernel()
+
+
+class Slow(minikernel.MiniKernelManager):
+    """One that the system lets go on only when the kernel has written its ports."""
+
+    def _reconcile_connection_info(self, info: dict[str, Any]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while json.loads(Path(self.connection_file).read_text())["shell_port"] == 0:
+            assert time.monotonic() < deadline
+        super()._reconcile_connection_info(info)
+
+
+@pytest.mark.timeout(PATIENCE)
+@pytest.mark.parametrize("scheme", ["hmac-sha256", "channel-hmac-sha256"])
+def test_a_file_that_a_kernel_has_read_is_not_written_again(scheme: str) -> None:
+    manager = Slow(scheme=scheme)
+    manager.start_kernel(extra_arguments=["--history", "off"])
+    try:
+        fields = json.loads(Path(manager.connection_file).read_text())
+        assert [manager.get_connection_info()[name] for name in PORTS] == [fields[n] for n in PORTS]
+        assert fields["signature_scheme"] == scheme
+        with minikernel.connect(manager.connection_file) as client:
+            assert client.run("6 * 7").value == "42"
+    finally:
+        manager.shutdown_kernel(now=True)
 
 
 def test_ports_of_ones_own_are_kept() -> None:

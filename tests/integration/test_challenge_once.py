@@ -92,7 +92,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelProcess]:
         tmp_path_factory.mktemp("kernel"), "--scheme", "challenge-once", **SCHEME
     )
     yield process
-    process.kill()
+    process.close()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelProcess]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1024), hard))
     process = KernelProcess(tmp_path_factory.mktemp("kernel"))
     yield process
-    process.kill()
+    process.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -141,4 +141,11 @@ ROWS: list[tuple[str, str, str, str, str]] = [
         "        if True:",
         "tests/interpreter/test_deadline.py::test_of_an_interrupt_that_a_finaliser_lost_nothing_is_said",
     ),
+    (
+        "a connection file that a kernel may be reading stays",
+        "minikernel/client/manager.py",
+        "        if not (known and self._connection_file_written):\n",
+        "        if True:\n",
+        "tests/client/test_manager.py::test_a_file_that_a_kernel_has_read_is_not_written_again",
+    ),
 ]
