@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import socket
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -166,3 +168,14 @@ def wait_for(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline
+
+
+def test_the_ledger_says_how_many_are_free(start_kernel: Start, connect: Connect) -> None:
+    kernel = start_kernel()
+    client = connect(kernel)
+    told, deadline = None, time.monotonic() + PATIENCE
+    while told is None and time.monotonic() < deadline:  # it is looked at once a second
+        told = client.request(client.control, "auth_status_request")["free_descriptors"]
+    limit, _ = resource.prlimit(kernel.process.pid, resource.RLIMIT_NOFILE)
+    assert told is not None
+    assert abs(limit - psutil.Process(kernel.process.pid).num_fds() - told) < 20
