@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from minikernel.wire.channels import Role
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from minikernel.auth.keys import SecretKey
     from minikernel.auth.replay_memory import ReplayMemory
     from minikernel.auth.scheme import ClientSide, KernelSide
+
+Given: TypeAlias = Any  # what a function takes and gives that is not imported yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def lazily(path: str) -> Callable[..., Any]:
     """A function that is imported when it is called: "package.module:function"."""
     module, _, name = path.partition(":")
 
-    def call(*args: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
+    def call(*args: Given) -> Given:
         return getattr(import_module(module), name)(*args)
 
     return call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import minikernel
 from minikernel.client.escape import plain
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from minikernel import MiniKernelClient
+    from minikernel.client.conversation import Option
 
 SHOWN = 500  # characters of a kernel's log
 
 
 @contextlib.contextmanager
-def kernel_of_our_own(**options: Any) -> Iterator[MiniKernelClient]:  # noqa: ANN401 - of `launch`
+def kernel_of_our_own(**options: Option) -> Iterator[MiniKernelClient]:
     """A client on a fresh kernel, whose log is shown only if it does not start.
 
     Raises:

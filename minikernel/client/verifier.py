@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from minikernel.auth.scheme import ClientSide
     from minikernel.auth.spec import Traits
     from minikernel.protocol.client import Incoming
+    from minikernel.transport.sharing import Buffer
 
     Msg = dict[str, Any]  # a message as jupyter_client's users know it
 
@@ -189,7 +190,7 @@ def _datetime(text: str) -> datetime | str:
         return text
 
 
-def _contiguous(buffer: Any) -> Any:  # noqa: ANN401 - anything with the buffer protocol
+def _contiguous(buffer: Buffer) -> Buffer:
     if not memoryview(buffer).contiguous:
         raise ValueError("a buffer of a message must be contiguous")
     return buffer

@@ -120,7 +120,7 @@ class Threads:
         return call
 
     @staticmethod
-    async def settled(value: Any) -> Any:  # noqa: ANN401 - as Tasks.settled
+    async def settled(value: _T) -> _T:
         """The value: what a blocking client calls has waited already."""
         return value
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MimeBundle = dict[str, Any]  # mimetype -> data: str, or JSON for the JSON types; images base64
 Value: TypeAlias = Any  # somebody else's: what it has and does is not known here
 Option: TypeAlias = Any  # an argument for whatever it is handed on to
+THEIRS = (Exception,)  # what the methods and attributes of the user's objects may raise
 
 # What outputs and questions belong to. The kernel sets it, and asyncio and the kernel see to tasks
 # and threads; an engine that runs code in a context of its own sets it there.

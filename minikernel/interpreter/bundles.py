@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from minikernel.interpreter.base import THEIRS
+
 if TYPE_CHECKING:
     from minikernel.interpreter.base import Value
 
@@ -49,7 +51,7 @@ def sendable(forms: object, of: object) -> dict[str, Any]:
         if form is not None:
             try:
                 kept[mimetype] = _sendable(mimetype, form)
-            except Exception as problem:  # noqa: BLE001 - the methods of the user's objects
+            except THEIRS as problem:
                 _say(of, mimetype, problem)
     return kept
 
@@ -60,7 +62,7 @@ def sendable_metadata(metadata: object, of: object) -> dict[str, Any]:
     for name, about in mapping(metadata, "metadata", of).items():
         try:
             kept[name] = as_json(about)
-        except Exception as problem:  # noqa: BLE001 - the methods of the user's objects
+        except THEIRS as problem:
             _say(of, f"metadata of {name}", problem)
     return kept
 
@@ -82,13 +84,13 @@ def mapping(forms: object, what: str, of: object) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     try:
         if not isinstance(forms, Mapping):
-            raise TypeError(f"{_kind(forms)} instead of a dict")  # noqa: TRY301 - said as the others
+            raise TypeError(f"{_kind(forms)} instead of a dict")
         for key, form in forms.items():
             if isinstance(key, str):
                 kept[exact(key)] = form
             else:
                 _say(of, what, f"a key that is {_kind(key)} instead of str")
-    except Exception as problem:  # noqa: BLE001 - the methods of the user's objects
+    except THEIRS as problem:
         _say(of, what, problem)
     return kept
 

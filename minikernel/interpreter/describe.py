@@ -9,6 +9,7 @@ import linecache
 from collections.abc import Sized
 from typing import TYPE_CHECKING
 
+from minikernel.interpreter.base import THEIRS
 from minikernel.interpreter.formatting import PLAIN
 from minikernel.interpreter.introspect import asked_at, find, jedi_docstring
 
@@ -77,7 +78,7 @@ def source_of(value: Value) -> str:
         return inspect.getsource(inspect.unwrap(value) if callable(value) else value)
     except (OSError, TypeError, ValueError):
         return _class_source(value) if isinstance(value, type) else ""
-    except Exception:  # noqa: BLE001 - the object's own attributes
+    except THEIRS:
         return ""
 
 
@@ -127,7 +128,7 @@ def _filename(value: Value) -> str:
 def _short_repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception as error:  # noqa: BLE001 - the object's own __repr__
+    except THEIRS as error:
         return f"<its __repr__ raised {type(error).__name__}>"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
@@ -135,5 +136,5 @@ def _short_repr(value: object) -> str:
 def _length(value: Sized) -> str:
     try:
         return str(len(value))
-    except Exception as error:  # noqa: BLE001 - the object's own __len__
+    except THEIRS as error:
         return f"<its __len__ raised {type(error).__name__}>"

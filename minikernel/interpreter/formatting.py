@@ -8,6 +8,7 @@ from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from minikernel.interpreter.base import THEIRS
 from minikernel.interpreter.bundles import exact, mapping, sendable, sendable_metadata
 from minikernel.interpreter.pretty import pretty
 
@@ -31,6 +32,7 @@ _METHODS = {
     "_repr_javascript_": "application/javascript",
 }
 _JSON = "application/json"
+PAIR = 2  # data and metadata
 _CANARY = "_ipython_canary_method_should_not_exist_"  # an object that has this has everything
 
 # What has no rich form: the answer is known without asking for ten methods.
@@ -104,7 +106,7 @@ def shows_itself(value: object) -> bool:
         method()
     except NotImplementedError:
         return False  # how an object says "not in this way", as in IPython
-    except Exception:  # noqa: BLE001 - the object's own method
+    except THEIRS:
         report()
         return False
     return True
@@ -122,7 +124,7 @@ def _bundle(value: object, **wanted: Collection[str] | None) -> tuple[MimeBundle
 def _plain(value: object) -> str:
     try:
         return exact(pretty(value))
-    except Exception:  # noqa: BLE001 - the object's own __repr__
+    except THEIRS:
         report()
         return object.__repr__(value)
 
@@ -136,7 +138,7 @@ def method_of(value: object, name: str) -> Value:
         if getattr(value, _CANARY, None) is not None:
             return None
         method = getattr(value, name, None)
-    except Exception:  # noqa: BLE001 - the object's own __getattr__
+    except THEIRS:
         return None
     if issubclass(type(value), type) and type(method) is not MethodType:
         return None
@@ -148,14 +150,14 @@ def _call(function: Callable[..., Any], /, *args: object, **keywords: object) ->
         return function(*args, **keywords)
     except NotImplementedError:
         return None  # how an object says "not this form", as in IPython
-    except Exception:  # noqa: BLE001 - the object's own method
+    except THEIRS:
         report()
         return None
 
 
 def _pair(form: object) -> tuple[Any, Any]:
     """Split what a method returned: data, or (data, metadata)."""
-    return form if isinstance(form, tuple) and len(form) == 2 else (form, None)  # noqa: PLR2004 - it says so
+    return form if isinstance(form, tuple) and len(form) == PAIR else (form, None)
 
 
 def _parsed(method: Callable[[], Any]) -> Value:

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from minikernel.interpreter.base import Completion
+from minikernel.interpreter.base import THEIRS, Completion
 from minikernel.interpreter.deadline import within
 from minikernel.interpreter.evaluation import evaluate, known
 from minikernel.interpreter.keys import matches, subscript_at
@@ -188,7 +188,7 @@ def _own_completion(place: Place, cursor: int, namespace: Namespace) -> Completi
     prefix = place.code[start:cursor]
     try:
         candidates = _candidates(place, last - named, namespace)
-    except Exception:  # noqa: BLE001 - nothing is known, or the object's own __dir__
+    except THEIRS:  # or nothing is known
         return None
     names = sorted(name for name in candidates if name.startswith(prefix))
     if not prefix:

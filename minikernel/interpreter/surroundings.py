@@ -8,6 +8,7 @@ import sys
 import types
 from typing import TYPE_CHECKING
 
+from minikernel.interpreter.base import THEIRS
 from minikernel.interpreter.formatting import report
 from minikernel.interpreter.imports import after_import
 from minikernel.interpreter.leaving import Quitter
@@ -180,5 +181,5 @@ def _choose_backend(matplotlib: types.ModuleType) -> None:
 def _reported(function: Callable[[], object]) -> None:
     try:
         function()
-    except Exception:  # noqa: BLE001 - the user's figures
+    except THEIRS:
         report()

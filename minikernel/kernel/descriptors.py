@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ = 1 << 16  # bytes that are read at once
+STDERR = 2  # a descriptor
 _PIPE = 1 << 20  # bytes that a pipe should hold: Linux's limit for everybody
 
 
@@ -107,7 +108,7 @@ def _enlarge(pipe: int) -> int:
 
 def open_what_is_closed() -> None:
     """Give descriptors 0 to 2 to the null device where a launcher closed them."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - stderr's number
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
     os.close(descriptor)
 

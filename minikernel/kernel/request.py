@@ -19,6 +19,7 @@ from minikernel.wire.message import EMPTY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from minikernel.interpreter.base import Value
     from minikernel.wire.peer import Peer
 
 STARTERS = (  # those of them that this Python has
@@ -156,7 +157,7 @@ class Requests:
                 setattr(module, name, self._keeping(getattr(module, name)))
 
     def _keeping(self, start: Callable[..., Any]) -> Callable[..., Any]:
-        def start_new_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Python's own signature
+        def start_new_thread(function: Callable[..., Any], *args: Value, **options: Value) -> Value:
             request = REQUEST.get(None)
             if request is None or not callable(function):  # of the kernel, or a mistake
                 return start(function, *args, **options)

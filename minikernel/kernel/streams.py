@@ -22,7 +22,7 @@ import time
 from functools import partial
 from os import read, write  # not looked up in `os`, where cells patch
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minikernel.kernel.descriptors import (
     READ,
@@ -38,6 +38,7 @@ from minikernel.transport.loops import start_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from minikernel.interpreter.base import Value
     from minikernel.kernel.request import Text
 
 _TICK = 50  # ms that text may be pending
@@ -347,11 +348,11 @@ class Streams:
         os.close(self._woken)
         os.close(self._wake)
 
-    def _replace_python(self, *streams: Any) -> None:  # noqa: ANN401 - a TextStream is no TextIO
+    def _replace_python(self, *streams: Value) -> None:
         sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
 
 
-def _flush(*streams: Any) -> None:  # noqa: ANN401 - whatever is in sys
+def _flush(*streams: Value) -> None:
     for stream in streams:
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):

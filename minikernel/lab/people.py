@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.registry import create, find
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from minikernel.client.channels import HeartbeatChannel
+    from minikernel.client.conversation import Option
     from minikernel.client.result import Result
     from minikernel.client.verifier import TraceEvent
     from minikernel.wire.message import Json
 
+_T = TypeVar("_T")
 PATIENCE = 20.0  # seconds until an attack is given up as broken
 
 
@@ -63,13 +65,13 @@ class Person:
             thread.shutdown()
             raise
 
-    def start(self, code: str, **options: Any) -> Future[Result]:  # noqa: ANN401 - of `run`
+    def start(self, code: str, **options: Option) -> Future[Result]:
         """Begin to run a cell."""
         options.setdefault("timeout", PATIENCE)
         options.setdefault("allow_stdin", "on_input" in options)
         return self._thread.submit(lambda: self.client.run(code, **options))
 
-    def run(self, code: str, **options: Any) -> Result:  # noqa: ANN401 - as above
+    def run(self, code: str, **options: Option) -> Result:
         """Run a cell."""
         return self.start(code, **options).result()
 
@@ -111,7 +113,7 @@ class Person:
         content: dict[str, Any] = {"code": code, "silent": False, "allow_stdin": False}
         self.say(Channel.SHELL, "execute_request", content, buffers=buffers, **header)
 
-    def do(self, act: Callable[[MiniKernelClient], Any]) -> Any:  # noqa: ANN401 - act's
+    def do(self, act: Callable[[MiniKernelClient], _T]) -> _T:
         """Do something else with the client."""
         return self._thread.submit(act, self.client).result()
 

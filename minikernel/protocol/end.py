@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from minikernel.wire.message import Header
     from minikernel.wire.peer import Peer
 
+
+Content: TypeAlias = Any  # a struct of `contents`, or a dict
 
 BELATED = 60.0  # seconds before a kernel's start for which a shutdown_request is for the one before
 
@@ -300,7 +302,7 @@ class ChannelEnd:
         if not self._scheme.may(peer, header.msg_type):
             raise PermissionDenied("this client has not the right to ask for that")
 
-    def _content(self, msg_type: str, frame: bytes) -> Any:  # noqa: ANN401 - a struct of the table, or a dict
+    def _content(self, msg_type: str, frame: bytes) -> Content:
         decoder = self._decoders.get(msg_type)
         return loads_dict(frame) if decoder is None else loads(frame, decoder)
 

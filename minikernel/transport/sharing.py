@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import zmq
 
@@ -14,6 +14,8 @@ from minikernel.transport.sockets import LARGE, check_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Buffer: TypeAlias = Any  # anything with the buffer protocol
 
 
 class Sharing:
@@ -31,7 +33,7 @@ class Sharing:
         """These buffers, for `send`: frames that share their memory, where that is safe."""
         return [self._frame(buffer) for buffer in buffers]
 
-    def _frame(self, buffer: Any) -> Any:  # noqa: ANN401 - anything with the buffer protocol
+    def _frame(self, buffer: Buffer) -> Buffer:
         view = memoryview(buffer)  # of our own: the sender may release theirs
         if view.nbytes < LARGE or not _lasts(view) or not self._is_up():
             return buffer
