@@ -66,7 +66,7 @@ class KernelSockets:
         self, info: ConnectionInfo, *, clients: str | None = None, handover: bool = True
     ) -> None:
         check_descriptors()
-        self._context = zmq.Context()
+        self.context = zmq.Context()
         self._is_served = False
         self._curve = self._curve_server(info, clients)
         self._handover = handover
@@ -100,7 +100,7 @@ class KernelSockets:
         return router
 
     def _socket(self, kind: int, channel: Channel) -> zmq.Socket[bytes]:
-        socket = self._context.socket(kind)
+        socket = self.context.socket(kind)
         socket.linger = LINGER
         socket.maxmsgsize = MAX_MESSAGE[channel]
         socket.handshake_ivl = HANDSHAKE
@@ -116,7 +116,7 @@ class KernelSockets:
             return None
         from minikernel.transport.curve import Server  # noqa: PLC0415 - the others need none of it
 
-        return Server(self._context, info.curve, clients)
+        return Server(self.context, info.curve, clients)
 
     def serve(
         self,
@@ -192,12 +192,12 @@ class KernelSockets:
             return
         for socket in (self.shell, self.control, self.stdin, self.iopub):
             socket.close()
-        self._context.term()
+        self.context.term()
         self.remove_files()
 
     def abandon(self) -> None:
         """Close everything at once: the kernel does not start."""
-        self._context.destroy(0)
+        self.context.destroy(0)
         self.remove_files()
 
     def remove_files(self) -> None:
