@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from minikernel.bridge.kernelspec import Kernelspec
 
-LONGEST = 103 - len("/minikernel-0123456789abcdef/k-5")  # sun_path of macOS holds 104 bytes
+LONGEST = 103 - len("/mk0123456789/k-5")  # sun_path of macOS holds 104 bytes
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 
@@ -70,12 +70,12 @@ def start(spec: Kernelspec, arguments: tuple[str, ...], env: Mapping[str, str]) 
 
 
 def _new_folder(env: Mapping[str, str]) -> str:
-    """A folder of mode 0700 whose name is short enough for sockets."""
-    places = [env.get("XDG_RUNTIME_DIR"), env.get("TMPDIR"), "/tmp"]  # noqa: S108 - nobody else can enter it
+    """A folder of mode 0700 whose name is short: xeus has 32 bytes for an address, ipc:// included."""
+    places = ["/tmp", env.get("XDG_RUNTIME_DIR"), env.get("TMPDIR")]  # noqa: S108 - nobody else can enter it
     for place in places:
         if not place or not os.path.isabs(place) or len(os.fsencode(place)) > LONGEST:  # noqa: PTH117 - as above
             continue
-        folder = f"{place.rstrip('/')}/minikernel-{os.urandom(8).hex()}"
+        folder = f"{place.rstrip('/')}/mk{os.urandom(5).hex()}"
         try:
             os.mkdir(folder, 0o700)  # noqa: PTH102 - as above
         except OSError:
