@@ -79,17 +79,7 @@ def _run(arguments: list[str]) -> int:
         from minikernel.kernel.service import run  # noqa: PLC0415 - as above
 
         return run(Options(connection_file=arguments[2]))
-    if arguments[:2] == ["protect", "--run"] and arguments[3:4] == ["-f"] and len(arguments) > 4:  # noqa: PLR2004 - as a protected kernel's kernel.json says
-        return _run_protected(*arguments[2:])
     return _run_parsed(arguments)
-
-
-def _run_protected(kernelspec: str, _: str, connection_file: str, *more: str) -> int:
-    from minikernel.bridge.options import Options  # noqa: PLC0415 - only for a protected kernel
-    from minikernel.bridge.service import run  # noqa: PLC0415 - as above
-
-    arguments = more[1:] if more[:1] == ("--",) else more
-    return run(Options(kernelspec, connection_file, arguments))
 
 
 def _run_parsed(arguments: list[str]) -> int:
