@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minikernel.bridge.back import Back
-    from minikernel.bridge.behind import Behind
     from minikernel.bridge.front import Front
     from minikernel.bridge.readiness import Readiness
+    from minikernel.bridge.starting import Started
     from minikernel.transport.log import Log
     from minikernel.transport.loops import Source
     from minikernel.wire.message import Message
@@ -33,7 +33,7 @@ class Bridge:
     """Passes messages on between clients and the kernel.
 
     Args:
-        behind: the kernel.
+        started: the kernel.
         front: where clients are.
         back: where the kernel is.
         kernel: what has been seen of it.
@@ -41,10 +41,11 @@ class Bridge:
     """
 
     def __init__(
-        self, behind: Behind, front: Front, back: Back, kernel: Readiness, log: Log
+        self, started: Started, front: Front, back: Back, kernel: Readiness, log: Log
     ) -> None:
         self.is_told_to_end = False  # a client has asked the kernel to
-        self._behind = behind
+        self._kernel = started.kernel
+        self._by_message = started.original.is_interrupted_by_message
         self._front = front
         self._back = back
         self._log = log
@@ -129,20 +130,20 @@ class Bridge:
     def _is_ours(self) -> bool:
         """Whether an interrupt_request is answered here: what it asks for is done."""
         is_new = self._wishes.is_new_by_message()
-        if self._behind.interrupt_mode == "message":
+        if self._by_message:
             return not is_new
         if is_new:
-            self._behind.process.signal(signal.SIGINT)
+            self._kernel.signal(signal.SIGINT)
         return True
 
     def interrupt(self) -> None:
         """A signal has come that wants the kernel to be interrupted."""
         if not self._wishes.is_new_by_signal():
             return
-        if self._behind.interrupt_mode == "message":
+        if self._by_message:
             self._back.ask(Channel.CONTROL, INTERRUPT.encode(), {})
         else:
-            self._behind.process.signal(signal.SIGINT)
+            self._kernel.signal(signal.SIGINT)
 
     # From the kernel.
 

@@ -45,24 +45,31 @@ class Readiness:
         self._back = back
         self._log = log
         self._questions = 0
-        self._ask_at = 0.0
+        self._ask_at = self._tick_at = 0.0
         self._is_answered = self._is_heard = False
 
-    def wait(self, others: dict[Source, Callable[[], None]], ended: Callable[[], bool]) -> None:
+    def wait(
+        self,
+        others: dict[Source, Callable[[], None]],
+        tick: Callable[[], None],
+        ended: Callable[[], bool],
+    ) -> None:
         """Wait for the kernel.
 
         Args:
             others: descriptors to watch meanwhile.
+            tick: called once a second.
             ended: whether to wait no longer.
         """
         sockets = self._back.sockets.sockets
+        self._tick = tick
         Watch(
             {
                 **others,
                 sockets[Channel.SHELL]: self._hear,
                 sockets[Channel.IOPUB]: self._listen,
             },
-            tick=self._ask,
+            tick=self._look,
             interval=LOOK,
             failed=lambda problem: self._log.line(f"internal error: {type(problem).__name__}"),
         ).run(lambda: self.is_over or ended())
@@ -74,8 +81,11 @@ class Readiness:
         """Whether the kernel is there."""
         return self._is_answered and (self._is_heard or self._questions > MOST)
 
-    def _ask(self) -> None:
+    def _look(self) -> None:
         now = Clock.monotonic()
+        if now >= self._tick_at:
+            self._tick_at = now + 1
+            self._tick()
         if now >= self._ask_at and self._back.sockets.has_room(Channel.SHELL):
             self._ask_at = now + AGAIN
             if not self._is_answered or self._questions <= MOST:

@@ -1,4 +1,4 @@
-"""Signals to the bridge, which wait until it looks at them."""
+"""Signals to the bridge, which wait until it looks at them (before: `entry`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Signals:
         for number in (signal.SIGINT, *ENDINGS):
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, _wait)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # what has waited comes now
 
     def come(self) -> frozenset[int]:
         """Those that have come since the last call."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUBCOMMANDS = {
     "run": "run a kernel, as Jupyter starts it or by hand",
     "install": "make the kernel appear in a JupyterLab of another environment",
+    "protect": "put a kernel that others wrote behind a bridge that verifies every message",
     "admit": "write a connection file for one more client, with CURVE keys of its own",
     "exec": "run a notebook on a fresh kernel, or a .py file as python does",
     "console": "an interactive prompt, or a window to watch what others run",
@@ -79,6 +80,11 @@ def _run(arguments: list[str]) -> int:
         from minikernel.kernel.service import run  # noqa: PLC0415 - as above
 
         return run(Options(connection_file=arguments[2]))
+    if arguments[:2] == ["protect", "--run"]:
+        # How Jupyter starts a protected one, which must not wait for argparse either.
+        from minikernel.bridge.entry import run as bridge  # noqa: PLC0415 - only for protect
+
+        return bridge(arguments[2:])
     return _run_parsed(arguments)
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minikernel.cli import places
 from minikernel.cli.engines import engine
-from minikernel.cli.terminal import say
 from minikernel.errors import ConfigError
-from minikernel.transport.connection import data_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -38,10 +35,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `install`."""
     parser.epilog = EPILOG
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--user", action="store_true", help="for this user (the default)")
-    place.add_argument("--sys-prefix", action="store_true", help="for this Python environment")
-    place.add_argument("--prefix", metavar="DIR", help="for the environment in that directory")
+    places.add_places(parser)
     add = parser.add_argument
     add("--name", default=NAME, help="the kernel's name, in commands (default: minikernel)")
     add("--display-name", metavar="TEXT", help='in menus (default: "Python (NAME)")')
@@ -62,18 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernelspec and say where it is."""
-    name, spec = _name(args.name), _spec(args)
-    target = _kernels(args) / name
-    try:
-        _write(target, spec)
-    except OSError as error:
-        hint = "" if _for_user(args) else "; --user needs no rights"
-        raise ConfigError(f"can't write {str(target)!r}: {error.strerror}{hint}") from None
-    say(f'installed "{spec["display_name"]}" in {target}')
-    say(f"choose it in JupyterLab, or start it: jupyter console --kernel {name}")
-    if args.prefix:
-        path = shlex.quote(str(target.parent.parent))
-        say(f"if Jupyter doesn't list it: export JUPYTER_PATH={path}")
+    places.install(args, _name(args.name), _spec(args), _copy_logos)
     return 0
 
 
@@ -99,31 +82,6 @@ def _spec(args: argparse.Namespace) -> dict[str, Any]:
     return spec
 
 
-def _kernels(args: argparse.Namespace) -> Path:
-    root = data_dir()
-    if not _for_user(args):
-        root = Path(args.prefix or sys.prefix).expanduser() / "share" / "jupyter"
-    return root.absolute() / "kernels"
-
-
-def _for_user(args: argparse.Namespace) -> bool:
-    return not (args.sys_prefix or args.prefix)
-
-
-def _write(target: Path, spec: dict[str, Any]) -> None:
-    """Put the kernelspec there in the place of an older one, whole or not at all."""
-    draft = target.with_name(f".{target.name}-{os.getpid()}")
-    draft.mkdir(parents=True)
-    try:
-        for logo in SOURCE.glob("logo*"):
-            shutil.copyfile(logo, draft / logo.name)
-        text = json.dumps(spec, indent=2, ensure_ascii=False)
-        (draft / "kernel.json").write_text(f"{text}\n", encoding="utf-8")
-        if target.is_symlink():
-            target.unlink()
-        elif target.exists():
-            shutil.rmtree(target)
-        draft.rename(target)
-    except OSError:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+def _copy_logos(folder: Path) -> None:
+    for logo in SOURCE.glob("logo*"):
+        shutil.copyfile(logo, folder / logo.name)

@@ -1,0 +1,126 @@
+"""Where a kernel can be reached: looked up in the system, whatever the kernel says.
+
+A socket is a kernel's if one of its processes has a descriptor of it. The tables of sockets are
+those of the network namespace that the process is in (proc(5), /proc/PID/net).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from minikernel.bridge import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LISTENS = b"0A"  # TCP_LISTEN, net/tcp_states.h
+ACCEPTS = 0x10000  # __SO_ACCEPTCON, in the flags of /proc/net/unix
+SOCKET = "socket:["
+
+
+class Port(NamedTuple):
+    """A TCP port on which a process waits for connections.
+
+    Args:
+        address: numeric, of IPv4 or IPv6; "0.0.0.0" and "::" are all of this machine.
+        port: its number.
+    """
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self[0]}:{self[1]}"
+
+
+class Listening(NamedTuple):
+    """On what a kernel and all that it has started wait for connections.
+
+    Args:
+        ports: of TCP, in order; whoever is on this machine can connect to them.
+        sockets: paths of Unix sockets, in order; one that begins with "@" has no file, and whoever
+            is on this machine can connect to it.
+        unseen: pids of those that could not be looked at: another user's, for the most part.
+    """
+
+    ports: tuple[Port, ...]
+    sockets: tuple[str, ...]
+    unseen: tuple[int, ...]
+
+
+def look(reaper: int) -> Listening | None:
+    """Look at all descendants of a reaper; None: this system doesn't show them.
+
+    Takes a few milliseconds: it reads the list of processes and the tables of sockets.
+
+    Args:
+        reaper: pid of the kernel's parent, which is not looked at itself.
+    """
+    if not os.path.exists(f"{processes.PROC}/self/net/tcp"):
+        return None
+    return _look_at(sorted(processes.family(reaper, processes.listed())))
+
+
+def _look_at(pids: Iterable[int]) -> Listening:
+    spaces: dict[str, tuple[int, set[bytes]]] = {}  # network namespace: one in it, sockets
+    unseen = []
+    for pid in pids:
+        try:
+            space = os.readlink(f"{processes.PROC}/{pid}/ns/net")
+            inodes = set(_sockets_of(pid))
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
+            continue
+        except OSError:
+            unseen.append(pid)
+            continue
+        spaces.setdefault(space, (pid, set()))[1].update(inodes)
+    ports = {port for pid, inodes in spaces.values() for port in _ports(pid, inodes)}
+    paths = {path for pid, inodes in spaces.values() for path in _paths(pid, inodes)}
+    return Listening(tuple(sorted(ports)), tuple(sorted(paths)), tuple(unseen))
+
+
+def _sockets_of(pid: int) -> Iterator[bytes]:
+    """The inode numbers of the sockets that a process has open, as the tables write them."""
+    folder = f"{processes.PROC}/{pid}/fd"
+    for name in os.listdir(folder):
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except FileNotFoundError:  # closed since
+            continue
+        if target.startswith(SOCKET):
+            yield target[len(SOCKET) : -1].encode()
+
+
+def _ports(pid: int, inodes: set[bytes]) -> Iterator[Port]:
+    for name in ("tcp", "tcp6"):
+        for line in _table(pid, name):
+            # sl, local_address, rem_address, st, queues, tr and when, retrnsmt, uid, timeout, inode
+            fields = line.split(None, 10)
+            if fields[3] == LISTENS and fields[9] in inodes:
+                address, port = fields[1].split(b":")
+                yield Port(_address(address), int(port, 16))
+
+
+def _paths(pid: int, inodes: set[bytes]) -> Iterator[str]:
+    for line in _table(pid, "unix"):
+        # Num, RefCount, Protocol, Flags, Type, St, Inode, and the path, if it has a name
+        fields = line.split(None, 7)
+        if int(fields[3], 16) & ACCEPTS and fields[6] in inodes:
+            yield os.fsdecode(fields[7]) if len(fields) > 7 else ""  # noqa: PLR2004 - see above
+
+
+def _table(pid: int, name: str) -> list[bytes]:
+    table = processes.content(f"{processes.PROC}/{pid}/net/{name}") or b""
+    return table.splitlines()[1:]
+
+
+def _address(text: bytes) -> str:
+    """The kernel writes an address as words of 32 bits, in the order of this machine's bytes."""
+    packed = bytes.fromhex(text.decode())
+    if sys.byteorder == "little":
+        packed = b"".join(packed[i : i + 4][::-1] for i in range(0, len(packed), 4))
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6  # noqa: PLR2004 - bytes of IPv4
+    return socket.inet_ntop(family, packed)
