@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from minikernel.auth.scheme import ClientSide
+    from minikernel.protocol.end import Tally
     from minikernel.wire.message import HeaderFactory, Message
     from minikernel.wire.peer import Peer, Route
 
@@ -157,6 +158,11 @@ class RelayConnection:
                 self._questions[claim.peer.route] = left
             else:
                 del self._questions[claim.peer.route]
+
+    @property
+    def tallies(self) -> dict[Channel, Tally]:
+        """What each channel counted so far."""
+        return {channel: end.tally for channel, end in self._ends.items()}
 
 
 def _parent(message: Message) -> str:

@@ -56,7 +56,7 @@ class ClientSockets:
         return [f"ipc://{path}{separator}{port}" for separator in SEPARATORS]
 
     def settle(self) -> None:
-        """The kernel is there: look no more for it where it is not."""
+        """The kernel is there: look no more for it where it is not. To be called once."""
         for channel, socket in self.sockets.items():
             addresses = self._addresses(channel)
             there = [a for a in addresses if os.path.exists(a.removeprefix("ipc://"))]  # noqa: PTH110 - a name, not a path to work with

@@ -82,20 +82,16 @@ class Watch:
         self._poller.unregister(source)
         self._paused.append(source)
 
-    def _resume(self) -> None:
-        paused, self._paused = self._paused, []
-        for source in paused:
-            self._poller.register(source, zmq.POLLIN)
-
     def run(self, ended: Callable[[], bool]) -> None:
         """Watch until `ended()` says so (asked after each call) or the context ends."""
         next_tick = Clock.monotonic() + self._interval
         while not ended():
             left = max(0, next_tick - Clock.monotonic())
-            for source, _ in self._poller.poll(int((PAUSE if self._paused else left) * 1000)):
+            paused, self._paused = self._paused, []
+            for source, _ in self._poller.poll(int((PAUSE if paused else left) * 1000)):
                 self._take(self._sources[source])
-            if self._paused:
-                self._resume()
+            for source in paused:
+                self._poller.register(source, zmq.POLLIN)
             if Clock.monotonic() >= next_tick:
                 next_tick = Clock.monotonic() + self._interval
                 self._contain(self._tick)
