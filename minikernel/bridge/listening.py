@@ -65,8 +65,8 @@ def look(reaper: int) -> Listening | None:
 
 
 def _look_at(pids: Iterable[int]) -> Listening:
-    spaces: dict[str, tuple[int, set[bytes]]] = {}  # network namespace: one in it, sockets
-    unseen = []
+    spaces: dict[str, tuple[list[int], set[bytes]]] = {}  # by network namespace: pids, sockets
+    unseen: list[int] = []
     for pid in pids:
         try:
             space = os.readlink(f"{processes.PROC}/{pid}/ns/net")
@@ -76,10 +76,19 @@ def _look_at(pids: Iterable[int]) -> Listening:
         except OSError:
             unseen.append(pid)
             continue
-        spaces.setdefault(space, (pid, set()))[1].update(inodes)
-    ports = {port for pid, inodes in spaces.values() for port in _ports(pid, inodes)}
-    paths = {path for pid, inodes in spaces.values() for path in _paths(pid, inodes)}
-    return Listening(tuple(sorted(ports)), tuple(sorted(paths)), tuple(unseen))
+        known = spaces.setdefault(space, ([], set()))
+        known[0].append(pid)
+        known[1].update(inodes)
+    ports: set[Port] = set()
+    paths: set[str] = set()
+    for members, inodes in spaces.values():
+        tables = next((found for pid in members if (found := _tables(pid))), None)
+        if tables is None:
+            unseen += [pid for pid in members if os.path.exists(f"{processes.PROC}/{pid}")]
+        else:
+            ports.update(_ports(tables[0], inodes))
+            paths.update(_paths(tables[1], inodes))
+    return Listening(tuple(sorted(ports)), tuple(sorted(paths)), tuple(sorted(unseen)))
 
 
 def _sockets_of(pid: int) -> Iterator[bytes]:
@@ -94,27 +103,46 @@ def _sockets_of(pid: int) -> Iterator[bytes]:
             yield target[len(SOCKET) : -1].encode()
 
 
-def _ports(pid: int, inodes: set[bytes]) -> Iterator[Port]:
-    for name in ("tcp", "tcp6"):
-        for line in _table(pid, name):
-            # sl, local_address, rem_address, st, queues, tr and when, retrnsmt, uid, timeout, inode
-            fields = line.split(None, 10)
-            if fields[3] == LISTENS and fields[9] in inodes:
-                address, port = fields[1].split(b":")
-                yield Port(_address(address), int(port, 16))
+def _tables(pid: int) -> tuple[list[bytes], list[bytes]] | None:
+    """The lines about TCP and Unix sockets, where a process is; None: it has ended."""
+    folder = f"{processes.PROC}/{pid}/net"
+    # In this order: that of IPv6 is missing where there is no IPv6, and the last shows that the
+    # process was still there.
+    tcp = processes.content(f"{folder}/tcp")
+    tcp6 = processes.content(f"{folder}/tcp6") or b""
+    unix = processes.content(f"{folder}/unix")
+    if not tcp or not unix:
+        return None
+    return [line for table in (tcp, tcp6) for line in _lines(table)], _lines(unix)
 
 
-def _paths(pid: int, inodes: set[bytes]) -> Iterator[str]:
-    for line in _table(pid, "unix"):
-        # Num, RefCount, Protocol, Flags, Type, St, Inode, and the path, if it has a name
+def _lines(table: bytes) -> list[bytes]:
+    return table.split(b"\n")[1:]
+
+
+def _ports(lines: Iterable[bytes], inodes: set[bytes]) -> Iterator[Port]:
+    for line in lines:
+        # sl, local_address, rem_address, st, queues, tr and when, retrnsmt, uid, timeout, inode
+        fields = line.split(None, 10)
+        if len(fields) > 9 and fields[3] == LISTENS and fields[9] in inodes:  # noqa: PLR2004 - see above
+            address, port = fields[1].split(b":")
+            yield Port(_address(address), int(port, 16))
+
+
+def _paths(lines: Iterable[bytes], inodes: set[bytes]) -> Iterator[str]:
+    for line in lines:
+        # Num, RefCount, Protocol, Flags, Type, St, Inode, and the path, if it has a name; in which
+        # there may be line feeds, of anybody's making: not each line is what it seems.
         fields = line.split(None, 7)
-        if int(fields[3], 16) & ACCEPTS and fields[6] in inodes:
-            yield os.fsdecode(fields[7]) if len(fields) > 7 else ""  # noqa: PLR2004 - see above
+        if len(fields) > 6 and fields[6] in inodes and _accepts(fields[3]):  # noqa: PLR2004 - see above
+            yield os.fsdecode(b"".join(fields[7:]))
 
 
-def _table(pid: int, name: str) -> list[bytes]:
-    table = processes.content(f"{processes.PROC}/{pid}/net/{name}") or b""
-    return table.splitlines()[1:]
+def _accepts(flags: bytes) -> bool:
+    try:
+        return bool(int(flags, 16) & ACCEPTS)
+    except ValueError:
+        return False
 
 
 def _address(text: bytes) -> str:

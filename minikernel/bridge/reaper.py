@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 4.0  # seconds after which we give up what not even SIGKILL ends
 PAUSE = 0.05  # seconds between two looks at who is left
+LOOKS = 2  # that find nobody: in the middle of an exec a process shows no environment
 
 
 class Kernel:
@@ -91,10 +92,11 @@ class Kernel:
     def _take_over(self) -> int:
         mark = reaping.mark(self._folder)
         deadline = time.monotonic() + PATIENCE
-        while left := [p.pid for p in processes.listed() if self._is_kin(p, mark)]:
+        empty = 0
+        while empty < LOOKS and time.monotonic() < deadline:
+            left = [p.pid for p in processes.listed() if self._is_kin(p, mark)]
             reaping.send(_signal.SIGKILL, left)
-            if time.monotonic() > deadline:
-                break
+            empty = 0 if left else empty + 1
             time.sleep(PAUSE)
         folders.remove(self._folder)
         return -int(_signal.SIGKILL)

@@ -10,7 +10,7 @@ from minikernel.bridge import folder as folders
 from minikernel.bridge import original, reaper
 from minikernel.errors import ConfigError
 
-SHORT = 60  # bytes of a folder for sockets: macOS takes 103 of a whole path
+SHARED = "/tmp"  # noqa: S108 - a folder in it is 0700 from the start, and can't be foreseen
 
 
 class Options(NamedTuple):
@@ -64,14 +64,14 @@ def start(options: Options) -> Started:
 
 
 def _new_folder() -> str:
-    """A folder that is ours alone, on this machine, with a short name: xeus has 32 bytes for all.
+    """A folder that is ours alone, on this machine.
 
-    Not in XDG_RUNTIME_DIR: it is removed when its user logs out, and a kernel may stay.
+    Its name is short: xeus takes no socket whose address is longer than 31 bytes, as in
+    ipc:///tmp/mk-0123456789ab/k-1. And it is not in XDG_RUNTIME_DIR, which is removed when its user
+    logs out, while a kernel may stay.
     """
-    place = os.environ.get("TMPDIR", "")
-    if not 0 < len(os.fsencode(place)) <= SHORT or not os.access(place, os.W_OK | os.X_OK):
-        place = "/tmp"  # noqa: S108 - the folder in it can't be foreseen, and is 0700 from the start
-    folder = f"{os.path.abspath(place)}/mk{os.urandom(5).hex()}"
+    place = SHARED if os.access(SHARED, os.W_OK | os.X_OK) else os.environ.get("TMPDIR", SHARED)
+    folder = f"{os.path.abspath(place)}/mk-{os.urandom(6).hex()}"
     try:
         os.mkdir(folder, 0o700)
     except OSError as error:
