@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from minikernel.errors import InternalError, RemoteProtocolError, internal
+from minikernel.errors import ContentError, InternalError, RemoteProtocolError, RequestIdTaken
 from minikernel.protocol.end import Guards
 from minikernel.protocol.kernel import KernelConnection, error_reply
 from minikernel.transport.birth import started
@@ -91,11 +91,11 @@ class Front:
 
     def refuse(self, channel: Channel, message: Message, problem: Exception) -> None:
         """Count and answer a message that has verified, and is not passed on."""
-        header = message.header
-        if isinstance(problem, RemoteProtocolError):
-            error: RemoteProtocolError = problem
-        else:
-            error = internal(problem, message.peer, header.msg_type, message.header_frame)
+        error = problem
+        if not isinstance(error, ContentError):
+            error = InternalError(problem)
+        error.peer, error.msg_type = message.peer, message.header.msg_type
+        error.header, error.claimed = message.header_frame, True
         self._connection.ends[channel].refuse(error.reason)
         self._answer(channel, error)
 
@@ -109,19 +109,27 @@ class Front:
         self._log.line(f"{channel.value}: {what}; {total} so far")
         reply = error_reply(problem)
         if reply is not None:
-            self.publish(b"status", BUSY, parent=reply.parent)
             frames = end.compose(reply.msg_type, reply.content, parent=reply.parent)
-            self.send(channel, frames, reply.to)
-            self.publish(b"status", IDLE, parent=reply.parent)
+            # Its idle would end another client's request.
+            quiet = isinstance(problem, RequestIdTaken)
+            self._say(channel, frames, reply.to, reply.parent, quiet=quiet)
 
     def reply(self, channel: Channel, message: Message, content: Mapping[str, object]) -> None:
         """Answer a request ourselves, as a kernel would."""
         parent = message.header_frame
         msg_type = reply_type(message.header.msg_type)
-        self.publish(b"status", BUSY, parent=parent)
         frames = self._connection.compose(channel, msg_type, content, parent=parent)
-        self.send(channel, frames, message.peer)
-        self.publish(b"status", IDLE, parent=parent)
+        self._say(channel, frames, message.peer, parent)
+
+    def _say(
+        self, channel: Channel, frames: list[bytes], to: Peer, parent: bytes, *, quiet: bool = False
+    ) -> None:
+        """Send a reply of our own, busy and idle around it."""
+        if not quiet:
+            self.publish(b"status", BUSY, parent=parent)
+        self.send(channel, frames, to)
+        if not quiet:
+            self.publish(b"status", IDLE, parent=parent)
 
     def send(self, channel: Channel, frames: list[bytes], to: Peer) -> None:
         """Send a message to one client, under our signature."""

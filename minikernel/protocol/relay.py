@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minikernel.errors import ContentError, LocalProtocolError
+from minikernel.errors import ContentError, LocalProtocolError, RequestIdTaken
 from minikernel.protocol.end import ChannelEnd, Guards
 from minikernel.wire.channels import COMMS, INTERRUPT, Channel, Role, may_pass
 from minikernel.wire.frames import JSON_FRAMES
@@ -87,8 +87,9 @@ class RelayConnection:
         """What to send to the kernel, and on which channel, for a client's message.
 
         Raises:
-            ContentError: it does not belong on its channel; another client's request has its
-                msg_id, and is not answered yet; or it answers a question that was not asked.
+            RequestIdTaken: another client's request has its msg_id, and is not answered yet.
+            ContentError: it does not belong on its channel, or answers a question that was not
+                asked.
         """
         msg_type = message.header.msg_type
         if not may_pass(channel, msg_type):
@@ -110,7 +111,7 @@ class RelayConnection:
         header = message.header
         claim = Claim(channel=channel, via=via, peer=message.peer, session=header.session)
         if not self._claims.setdefault(header.msg_id, claim).is_of(claim):
-            raise ContentError("a request of another client has this msg_id, and is not answered")
+            raise RequestIdTaken("a request of another client has this msg_id, and is not answered")
 
     def _settle(self, route: Route) -> None:
         asked = self._questions.get(route)
