@@ -50,3 +50,9 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
     started = Protected(tmp_path_factory.mktemp("front"))
     yield started
     started.end()
+
+
+@pytest.fixture
+def raw(connect: Callable[..., Any]) -> Any:
+    """The class of clients that say what a test wants."""
+    return connect.__globals__["RawClient"]

@@ -214,7 +214,7 @@ def test_two_interrupts_in_a_row_are_two(client: RawClient, errors: Callable[[],
         msg_id = begin(client, SLEEP)
         assert client.request(client.control, "interrupt_request") == {"status": "ok"}
         assert client.reply(client.shell, msg_id)["content"]["ename"] == "KeyboardInterrupt"
-    assert errors() == 2
+        assert errors() == 1
 
 
 def test_queued_cells_after_an_interrupt_are_aborted(client: RawClient) -> None:
@@ -252,6 +252,7 @@ def test_the_heartbeat_is_the_kernels(protected: Protected, client: RawClient) -
         kernel.resume()
     assert beat.poll(PATIENCE * 1000)
     assert beat.recv() == b"and now?"
+    beat.close()
     wait_until(lambda: any("goes on" in line for line in protected.said))
     assert client.execute("1")[0]["status"] == "ok"
 
