@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,3 +57,11 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
 def raw(connect: Callable[..., Any]) -> Any:
     """The class of clients that say what a test wants."""
     return connect.__globals__["RawClient"]
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short name, for sockets."""
+    folder = new_folder()
+    yield folder
+    shutil.rmtree(folder)
