@@ -86,7 +86,9 @@ def test_the_manager_interrupts_once(manager: KernelManager, client: Any, code: 
     msg_id = begun(client, code)
     manager.interrupt_kernel()
     assert errors(client, msg_id) == ["KeyboardInterrupt"]
-    assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
+    while (reply := client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != msg_id:
+        pass
+    assert reply["content"]["ename"] == "KeyboardInterrupt"
     wait_until(lambda: errors(client, client.execute("1")) == [])
 
 
