@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False  # see `reaper`
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROC = "/proc"
 
 
-class Process(NamedTuple):
+class Process:
     """A process.
 
     Args:
@@ -20,9 +20,12 @@ class Process(NamedTuple):
         session: that of the process which made its session.
     """
 
-    pid: int
-    parent: int
-    session: int
+    __slots__ = ("parent", "pid", "session")
+
+    def __init__(self, pid: int, parent: int, session: int) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.session = session
 
 
 def listed() -> list[Process]:
