@@ -2,7 +2,8 @@
 
 REAPER, REAPING = "minikernel/bridge/reaper.py", "minikernel/bridge/reaping.py"
 FOLDER, LISTENING = "minikernel/bridge/folder.py", "minikernel/bridge/listening.py"
-ENDS = "tests/bridge/test_reaper.py::test_nothing_is_left_of_a_program"
+DEATHS = "tests/bridge/test_reaper.py"
+ENDS = f"{DEATHS}::test_nothing_is_left_of_a_program"
 PROCESS = "tests/bridge/test_reaping.py"
 
 ROWS: list[tuple[str, str, str, str, str]] = [
@@ -39,8 +40,7 @@ ROWS: list[tuple[str, str, str, str, str]] = [
         REAPING,
         "    _control_process(SET_DEATH_SIGNAL, _signal.SIGKILL)\n",
         "",
-        "tests/bridge/test_reaper.py::"
-        "test_nothing_is_left_of_a_kernel_whose_reaper_and_bridge_die_at_once",
+        f"{DEATHS}::test_nothing_is_left_of_a_kernel_whose_reaper_and_bridge_die_at_once",
     ),
     (
         "the reaper is deaf",
