@@ -19,6 +19,7 @@
     |       +-- PermissionDenied  the client does not have the right
     |       +-- TooManySessions   there is no place for one more client
     |       +-- SessionNameTaken  another client's messages bear this header.session
+    |       +-- RequestIdTaken    another client's request has this msg_id, and is not answered
     |       +-- NoMemory          there is not enough memory to look at the message
     |       +-- InternalError     our own code failed over the message: a bug here
     +-- ConfigError               a key, connection file or option that is refused
@@ -165,6 +166,12 @@ class TooManySessions(ContentError):
 
 class SessionNameTaken(ContentError):
     """A client speaks under the header.session of another one that is connected."""
+
+
+class RequestIdTaken(ContentError):
+    """Another client's request has this msg_id, and is not answered yet."""
+
+    reason = "id taken"
 
 
 class NoMemory(ContentError):

@@ -15,7 +15,6 @@ from minikernel.kernel.control import Control, Waker
 from minikernel.kernel.frontend import Frontend
 from minikernel.kernel.handlers import Parts, describe
 from minikernel.kernel.interrupts import Gate
-from minikernel.kernel.memory import DurableMemory
 from minikernel.kernel.options import (
     Options,
     check,
@@ -25,12 +24,14 @@ from minikernel.kernel.options import (
 from minikernel.kernel.port import Port
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.questions import Questions
-from minikernel.kernel.refusals import Log, Refusals
+from minikernel.kernel.refusals import Refusals
 from minikernel.kernel.request import Requests
 from minikernel.kernel.serving import Serving
 from minikernel.kernel.shell import Shell
 from minikernel.kernel.streams import Streams
 from minikernel.transport import connection, plugins, ring_file
+from minikernel.transport.log import Log
+from minikernel.transport.memory import DurableMemory
 from minikernel.transport.sockets import KernelSockets
 from minikernel.wire.channels import Channel
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from minikernel.interpreter.base import Engine
-    from minikernel.kernel.memory import DurableMemory
-    from minikernel.kernel.refusals import Log
+    from minikernel.transport.log import Log
+    from minikernel.transport.memory import DurableMemory
 
 
 FEW = 100  # free descriptors; a connection takes one, and so does a file that a cell opens

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from minikernel.auth.keys import kernel_session_id
-from minikernel.kernel.birth import started
 from minikernel.protocol.end import BARE, Guards
 from minikernel.protocol.kernel import KernelConnection
+from minikernel.transport.birth import started
 from minikernel.transport.clock import Clock
 from minikernel.wire.channels import Role
 from minikernel.wire.content import REQUESTS

@@ -85,6 +85,7 @@ class ChannelEnd:
         now: seconds since the epoch, for `max_age`.
         clock: seconds, monotonic, for schemes with a handshake.
         limits: frames that a message may have.
+        opaque: contents are not decoded, and None: they are for somebody else.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class ChannelEnd:
         now: Callable[[], float] | None = None,
         clock: Callable[[], float] = lambda: 0.0,
         limits: Limits = LIMITS,
+        opaque: bool = False,
     ) -> None:
         self.channel = channel
         self.role = role
@@ -116,6 +118,7 @@ class ChannelEnd:
         self._now = now
         self._clock = clock
         self._limits = limits
+        self._opaque = opaque
 
     def compose(
         self,
@@ -301,6 +304,8 @@ class ChannelEnd:
             raise PermissionDenied("this client has not the right to ask for that")
 
     def _content(self, msg_type: str, frame: bytes) -> Any:  # noqa: ANN401 - a struct of the table, or a dict
+        if self._opaque:
+            return None
         decoder = self._decoders.get(msg_type)
         return loads_dict(frame) if decoder is None else loads(frame, decoder)
 

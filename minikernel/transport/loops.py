@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 MOST_FAILURES = 1000
+PAUSE = 0.01  # seconds that a source is left alone
 
 
 def start_thread(
@@ -71,17 +72,26 @@ class Watch:
         self._interval = interval
         self._failed = failed
         self._failures = 0  # of sources, since one of them did its work
+        self._paused: list[Source] = []
         self._poller = zmq.Poller()
         for source in sources:
             self._poller.register(source, zmq.POLLIN)
+
+    def pause(self, source: Source) -> None:
+        """Leave a source alone for a moment: what comes from it can't be worked on now."""
+        self._poller.unregister(source)
+        self._paused.append(source)
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Watch until `ended()` says so (asked after each call) or the context ends."""
         next_tick = Clock.monotonic() + self._interval
         while not ended():
             left = max(0, next_tick - Clock.monotonic())
-            for source, _ in self._poller.poll(int(left * 1000)):
+            paused, self._paused = self._paused, []
+            for source, _ in self._poller.poll(int((PAUSE if paused else left) * 1000)):
                 self._take(self._sources[source])
+            for source in paused:
+                self._poller.register(source, zmq.POLLIN)
             if Clock.monotonic() >= next_tick:
                 next_tick = Clock.monotonic() + self._interval
                 self._contain(self._tick)

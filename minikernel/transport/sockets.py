@@ -8,7 +8,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -66,7 +66,7 @@ class KernelSockets:
         self, info: ConnectionInfo, *, clients: str | None = None, handover: bool = True
     ) -> None:
         check_descriptors()
-        self._context = zmq.Context()
+        self.context = zmq.Context()
         self._is_served = False
         self._curve = self._curve_server(info, clients)
         self._handover = handover
@@ -100,7 +100,7 @@ class KernelSockets:
         return router
 
     def _socket(self, kind: int, channel: Channel) -> zmq.Socket[bytes]:
-        socket = self._context.socket(kind)
+        socket = self.context.socket(kind)
         socket.linger = LINGER
         socket.maxmsgsize = MAX_MESSAGE[channel]
         socket.handshake_ivl = HANDSHAKE
@@ -116,7 +116,7 @@ class KernelSockets:
             return None
         from minikernel.transport.curve import Server  # noqa: PLC0415 - the others need none of it
 
-        return Server(self._context, info.curve, clients)
+        return Server(self.context, info.curve, clients)
 
     def serve(
         self,
@@ -187,17 +187,16 @@ class KernelSockets:
         The heartbeat's thread and the control thread's sockets must have come to their end or be
         about to: terminating the context ends their waits.
         """
-        if not self._is_served:  # nobody has the heartbeat, and so nobody would close it
-            self.abandon()
-            return
+        if not self._is_served:  # nobody else has the heartbeat, and so nobody would close it
+            self.heartbeat.close()
         for socket in (self.shell, self.control, self.stdin, self.iopub):
             socket.close()
-        self._context.term()
+        self.context.term()
         self.remove_files()
 
     def abandon(self) -> None:
         """Close everything at once: the kernel does not start."""
-        self._context.destroy(0)
+        self.context.destroy(0)
         self.remove_files()
 
     def remove_files(self) -> None:
@@ -226,9 +225,9 @@ _ATTRIBUTES = {channel: channel.value for channel in PORTS} | {Channel.HEARTBEAT
 # to send seven frames against 3 us, 15 us to receive them against 8.5 us.
 _receive_frame = zmq.backend.Socket.recv
 _send_frame = zmq.backend.Socket.send
-_get = zmq.backend.Socket.get
+get_option = zmq.backend.Socket.get
 MORE, NOBLOCK = int(zmq.SNDMORE), int(zmq.NOBLOCK)
-EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
+EVENTS, POLLIN, MORE_ROOM = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.POLLOUT)
 
 
 class Inbox:
@@ -262,7 +261,7 @@ class Inbox:
 
     def next(self) -> list[bytes] | None:
         """The next message; None: none has come, or one that is `unfinished`."""
-        if int(_get(self._socket, EVENTS)) & POLLIN:
+        if int(get_option(self._socket, EVENTS)) & POLLIN:
             return self._read(NOBLOCK)
         return self._cut_off() if self.unfinished else None
 
@@ -320,6 +319,11 @@ class Inbox:
     def _cut_off(self) -> list[bytes]:
         self._begin()
         return []
+
+
+def uncopied(frames: Sequence[bytes]) -> list[Any]:
+    """Frames that came by an `Inbox`, for `send`: large ones share the memory of libzmq."""
+    return [frame.obj if isinstance(frame, memoryview) else frame for frame in frames]
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[bytes]) -> bool:

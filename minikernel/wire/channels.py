@@ -39,6 +39,17 @@ CONTROL_REQUESTS = frozenset(
 )
 # Also sent on shell: by every client (kernel_info), by clients older than protocol 5.4 (shutdown).
 ALSO_ON_SHELL = frozenset({"kernel_info_request", "shutdown_request"})
+SHELL_REQUESTS = frozenset(
+    {
+        "comm_info_request",
+        "complete_request",
+        "execute_request",
+        "history_request",
+        "inspect_request",
+        "is_complete_request",
+    }
+)
+INTERRUPT = "interrupt_request"
 COMMS = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
@@ -57,6 +68,19 @@ def may_carry(channel: Channel, receiver: Role, msg_type: str) -> bool:
     if channel is Channel.CONTROL:
         return msg_type in CONTROL_REQUESTS
     return channel is Channel.STDIN and msg_type == "input_reply"
+
+
+def may_pass(channel: Channel, msg_type: str) -> bool:
+    """Whether a message of this type may be passed on to a kernel of another make.
+
+    What is known to belong elsewhere may not; what nobody here knows is between its sender and that
+    kernel. Clients of before December 2025 say on shell that they want to interrupt.
+    """
+    if channel is Channel.CONTROL:
+        return msg_type.endswith("_request") and msg_type not in SHELL_REQUESTS
+    if channel is Channel.SHELL and msg_type == INTERRUPT:
+        return True
+    return may_carry(channel, Role.KERNEL, msg_type)
 
 
 def _may_carry_to_client(channel: Channel, msg_type: str) -> bool:

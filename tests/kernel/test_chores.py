@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minikernel.kernel.chores import Chores
-from minikernel.kernel.refusals import Log
+from minikernel.transport.log import Log
 from minikernel.transport.ring_file import MAGIC, beside
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ LOW = """
 import os, resource, sys
 from pathlib import Path
 from minikernel.kernel.chores import FEW, Chores
-from minikernel.kernel.refusals import Log
+from minikernel.transport.log import Log
 
 class Engine:
     history_problem = None

@@ -24,12 +24,13 @@ from minikernel.kernel.interrupts import Gate
 from minikernel.kernel.port import Port
 from minikernel.kernel.publisher import Publisher
 from minikernel.kernel.questions import Questions
-from minikernel.kernel.refusals import Log, Refusals
+from minikernel.kernel.refusals import Refusals
 from minikernel.kernel.request import Asker, Requests
 from minikernel.kernel.streams import Streams
 from minikernel.protocol.end import Guards
 from minikernel.protocol.kernel import KernelConnection
 from minikernel.transport import connection
+from minikernel.transport.log import Log
 from minikernel.transport.loops import start_thread
 from minikernel.transport.sockets import KernelSockets
 from minikernel.wire.channels import Channel

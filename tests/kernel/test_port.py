@@ -16,11 +16,12 @@ from minikernel.auth.registry import create, find
 from minikernel.kernel.interrupts import Gate
 from minikernel.kernel.port import Port
 from minikernel.kernel.publisher import Publisher
-from minikernel.kernel.refusals import Log, Refusals
+from minikernel.kernel.refusals import Refusals
 from minikernel.kernel.request import Requests
 from minikernel.protocol.end import Guards
 from minikernel.protocol.kernel import KernelConnection
 from minikernel.transport import connection
+from minikernel.transport.log import Log
 from minikernel.transport.sockets import Inbox, KernelSockets
 from minikernel.wire.channels import Channel
 from minikernel.wire.content import REQUESTS

@@ -443,3 +443,21 @@ def test_the_table_of_a_client() -> None:
     client = end(role=Role.CLIENT, session="client")
     client.receive(stock(msg_type="execute_reply"))
     refused(client, stock(msg_type="execute_request"), ContentError)
+
+
+def test_an_opaque_end_does_not_look_at_contents() -> None:
+    opaque = ChannelEnd(
+        Channel.IOPUB,
+        Role.CLIENT,
+        create("hmac-sha256", SecretKey(KEY), None),
+        lambda _: b"{}",
+        guards=BARE,
+        opaque=True,
+    )
+    sender = end(Channel.IOPUB, guards=BARE)
+    frames = sender.compose(b"stream", b"no JSON")
+    sealed = sender.seal(frames, Address(()))
+    assert sealed is not None
+    message = opaque.receive(sealed)
+    assert message.content is None
+    assert message.frames == frames

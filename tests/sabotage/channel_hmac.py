@@ -192,10 +192,10 @@ ROWS: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "a kernel was started before its first line ran",
-        "minikernel/kernel/birth.py",
+        "minikernel/transport/birth.py",
         '    return boot + (ticks + 0.5) / os.sysconf("SC_CLK_TCK")',
         "    return time.time() + 0 * (boot + ticks)",
-        "tests/kernel/test_birth.py::test_it_is_before_the_first_line_ran",
+        "tests/transport/test_birth.py::test_it_is_before_the_first_line_ran",
     ),
     (
         "nobody waits for what is over",

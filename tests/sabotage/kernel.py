@@ -25,17 +25,17 @@ ROWS: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "a replay memory's file that was moved stays locked",
-        "minikernel/kernel/memory.py",
+        "minikernel/transport/memory.py",
         "[ring for ring in held if ring.has_a_name]",
         "[]",
-        "tests/kernel/test_memory.py::test_a_file_that_was_moved_stays_locked_until_the_end",
+        "tests/transport/test_memory.py::test_a_file_that_was_moved_stays_locked_until_the_end",
     ),
     (
         "a file that is gone is let go of",
-        "minikernel/kernel/memory.py",
+        "minikernel/transport/memory.py",
         "[ring for ring in held if ring.has_a_name]",
         "held",
-        "tests/kernel/test_memory.py::test_files_that_are_gone_are_let_go_of",
+        "tests/transport/test_memory.py::test_files_that_are_gone_are_let_go_of",
     ),
     (
         "a message is accepted once",

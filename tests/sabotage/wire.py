@@ -206,10 +206,10 @@ ROWS: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "a ring that is lost is noticed",
-        "minikernel/kernel/memory.py",
+        "minikernel/transport/memory.py",
         "        if self._ring is not None and not self._is_behind and not self._ring.is_in_place:",
         "        if False:",
-        "tests/kernel/test_memory.py::test_a_file_that_is_lost_while_it_runs_is_noticed_and_made_anew",
+        "tests/transport/test_memory.py::test_a_file_that_is_lost_while_it_runs_is_noticed_and_made_anew",
     ),
     (
         "a record is not cut at the border of a page",

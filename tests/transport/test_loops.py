@@ -76,3 +76,19 @@ def test_what_ends_a_thread_is_told() -> None:
     thread.join(PATIENCE)
     [(name, problem)] = failed
     assert (name, str(problem)) == ("worker", "the work")
+
+
+def test_a_source_that_pauses_has_its_turn_later(readable: int) -> None:
+    other = os.dup(readable)
+    calls: list[str] = []
+
+    def callback() -> None:
+        calls.append("pauses")
+        watch.pause(readable)
+
+    sources = {readable: callback, other: lambda: calls.append("goes on")}
+    watch = Watch(sources, tick=lambda: None, failed=lambda _: None)
+    watch.run(lambda: calls.count("pauses") == 3)
+    first, second, third = (i for i, call in enumerate(calls) if call == "pauses")
+    assert min(second - first, third - second) > 2
+    os.close(other)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from minikernel.wire.channels import Channel, Role, may_carry
+from minikernel.wire.channels import Channel, Role, may_carry, may_pass
 
 TO_KERNEL = {
     "execute_request": {Channel.SHELL},
@@ -42,3 +42,20 @@ def test_what_a_kernel_takes(msg_type: str, channels: set[Channel]) -> None:
 )
 def test_what_a_client_takes(channel: Channel, msg_type: str, carried: bool) -> None:
     assert may_carry(channel, Role.CLIENT, msg_type) is carried
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "channels"),
+    [
+        ("execute_request", {Channel.SHELL}),
+        ("interrupt_request", {Channel.SHELL, Channel.CONTROL}),
+        ("debug_request", {Channel.CONTROL}),
+        ("a_request_nobody_knows_request", {Channel.SHELL, Channel.CONTROL}),
+        ("shutdown_request", {Channel.SHELL, Channel.CONTROL}),
+        ("comm_msg", {Channel.SHELL}),
+        ("input_reply", {Channel.STDIN}),
+        ("stream", set()),
+    ],
+)
+def test_what_passes_to_any_kernel(msg_type: str, channels: set[Channel]) -> None:
+    assert {c for c in Channel if may_pass(c, msg_type)} == channels

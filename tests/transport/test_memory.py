@@ -10,8 +10,8 @@ import pytest
 from minikernel.auth.keys import SecretKey
 from minikernel.auth.replay_memory import CAPACITY, DIGEST_LENGTH
 from minikernel.errors import ConfigError, Replayed
-from minikernel.kernel.memory import DurableMemory
-from minikernel.kernel.refusals import Log
+from minikernel.transport.log import Log
+from minikernel.transport.memory import DurableMemory
 from minikernel.transport.ring_file import HEADER_LENGTH, RingFile
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from minikernel.kernel.birth import started
+from minikernel.transport.birth import started
 
 if TYPE_CHECKING:
     import pytest
@@ -16,7 +16,7 @@ TICK = 0.01  # seconds
 def test_it_is_before_the_first_line_ran() -> None:
     before = time.time()
     code = (
-        "import time; first = time.time()\nfrom minikernel.kernel.birth import started\n"
+        "import time; first = time.time()\nfrom minikernel.transport.birth import started\n"
         "while time.time() < first + 0.1: pass\n"  # much later than its first line
     )
     child = subprocess.Popen(

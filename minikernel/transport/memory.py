@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from minikernel.auth.keys import SecretKey
-    from minikernel.kernel.refusals import Log
+    from minikernel.transport.log import Log
 
 RETRY = 2.0  # seconds until a file that could not be written is tried again
 
