@@ -231,6 +231,7 @@ def test_one_whose_original_has_gone(call: Command, kernels: Path, tmp_path: Pat
     assert (done.returncode, done.stdout) == (2, "")
     path = str(kernels / "toy" / "kernel.json")
     assert done.stderr == f"minikernel: kernelspec {path!r}: No such file or directory\n"
+    wait_until(lambda: not _run_with(str(kernels / "toy")))  # the reaper has gone as well
 
 
 def test_no_early_interrupt_ends_it(
@@ -264,3 +265,8 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _run_with(word: str) -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if word in (process.info["cmdline"] or ())]

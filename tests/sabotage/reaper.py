@@ -50,13 +50,6 @@ ROWS: list[tuple[str, str, str, str, str]] = [
         f"{PROCESS}::test_the_reaper_is_deaf",
     ),
     (
-        "the reaper is nobody's descendant",
-        REAPING,
-        "        if os.fork() == 0:\n            _reap(commands, news, mask)",
-        "        if True:\n            _reap(commands, news, mask)",
-        f"{PROCESS}::test_neither_is_a_descendant_of_the_bridge",
-    ),
-    (
         "a kernel does not ignore what its bridge ignores",
         REAPING,
         "        _signal.signal(number, _signal.SIG_DFL)\n    if hangup",
