@@ -13,6 +13,7 @@ import pytest
 
 from minikernel.bridge import processes
 from minikernel.bridge.processes import Process
+from tests.bridge.behind import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,29 @@ def test_a_family_is_all_descendants() -> None:
     finally:
         for each in (*known.children(recursive=True), known):
             each.kill()
+        child.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a /proc")
+def test_one_that_has_ended_is_not_listed_but_one_whose_main_thread_has_is() -> None:
+    program = (
+        "import ctypes, threading\n"
+        "threading.Thread(target=input).start()\n"
+        "print(flush=True)\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    known = psutil.Process(child.pid)
+    wait_until(lambda: known.status() == psutil.STATUS_ZOMBIE)
+    try:
+        assert child.pid in [process.pid for process in processes.listed()]
+        child.kill()
+        wait_until(lambda: child.pid not in [process.pid for process in processes.listed()])
+        assert known.status() == psutil.STATUS_ZOMBIE
+    finally:
+        child.kill()
         child.communicate()
 
 
