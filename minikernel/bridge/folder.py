@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from typing import NamedTuple
-
-from minikernel.errors import ConfigError
 
 ONLY_OURS = 0o700
 
 
-class Folder(NamedTuple):
+class Folder:
     """A folder that is ours alone.
 
     Args:
@@ -19,26 +17,26 @@ class Folder(NamedTuple):
         device, inode: which folder it was when it was looked at.
     """
 
-    path: str
-    device: int
-    inode: int
+    __slots__ = ("device", "inode", "path")  # and not of `typing`, which would double a reaper
+
+    def __init__(self, path: str, device: int, inode: int) -> None:
+        self.path = path
+        self.device = device
+        self.inode = inode
 
 
 def look_at(path: str) -> Folder:
     """The folder at a path, once it has been seen that nobody else can enter it.
 
     Raises:
-        ConfigError: it is a link, or not a folder, or somebody else's, or open to others.
+        OSError: it is a link, or not a folder, or somebody else's, or open to others.
     """
     path = os.path.abspath(path)
-    try:
-        found = os.lstat(path)
-    except OSError as error:
-        raise ConfigError(f"folder {path!r}: {error.strerror}") from None
+    found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
-        raise ConfigError(f"{path!r} is not a folder")
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != ONLY_OURS:
-        raise ConfigError(f"folder {path!r} must be our own, with the mode 0700")
+        raise PermissionError(errno.EPERM, "must be our own, with the mode 0700", path)
     return Folder(path, found.st_dev, found.st_ino)
 
 

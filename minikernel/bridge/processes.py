@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
+TYPE_CHECKING = False  # see `reaper`
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROC = "/proc"
+ENDED = (b"Z", b"X")
+THREADS = 17  # the place of their number among the fields of /proc/PID/stat after the name
 
 
-class Process(NamedTuple):
+class Process:
     """A process.
 
     Args:
@@ -20,13 +22,16 @@ class Process(NamedTuple):
         session: that of the process which made its session.
     """
 
-    pid: int
-    parent: int
-    session: int
+    __slots__ = ("parent", "pid", "session")
+
+    def __init__(self, pid: int, parent: int, session: int) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.session = session
 
 
 def listed() -> list[Process]:
-    """All processes, ended ones too while nobody has waited for them."""
+    """All processes that run; on Linux without those that have ended, and wait to be waited for."""
     if os.path.exists(f"{PROC}/self/stat"):
         numbers = (int(name) for name in os.listdir(PROC) if name.isdigit())
         return [process for pid in numbers if (process := _of(pid))]
@@ -70,6 +75,8 @@ def _of(pid: int) -> Process | None:
         return None
     # proc(5): after the name, which may have brackets, come state, parent, group, session.
     fields = stat.rpartition(b")")[2].split()
+    if fields[0] in ENDED and int(fields[THREADS]) <= 1:  # else it is its main thread that has
+        return None
     return Process(pid, int(fields[1]), int(fields[3]))
 
 

@@ -5,30 +5,109 @@ reaper, which is forked before anything large is imported, has a session of its 
 descendant of the bridge, and heeds no signal. It waits for the end of the bridge's pipe; then it
 ends the kernel and all that the kernel has started, and removes the folder of its sockets.
 
-    bridge -- commands: a byte each, the number of a signal; its end is the bridge's --> reaper
-           <-- news: "started PID" or "failed ERRNO", and in the end "ended CODE" --
+    bridge -- commands: what to start, then a byte each, the number of a signal; its end is the
+              bridge's --> reaper
+           <-- news: "started PID REAPER" or "failed ERRNO", and in the end "ended CODE" --
 
 On Linux the reaper is a "child subreaper": what was orphaned becomes its child, also if it made
 itself a session of its own. On macOS such a process is found while its parent lives.
+
+This module, and what it imports, is most of a reaper: not even `typing` is among it.
 """
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found] # C's half of `signal`, a reaper's size matters
+import _signal  # type: ignore[import-not-found] # C's half of `signal`: see above
+import errno
 import os
 import time
-from typing import TYPE_CHECKING
 
 from minikernel.bridge import folder as folders
 from minikernel.bridge import processes, reaping
-from minikernel.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PATIENCE = 4.0  # seconds after which we give up what not even SIGKILL ends
 PAUSE = 0.05  # seconds between two looks at who is left
 LOOKS = 2  # that find nobody: in the middle of an exec a process shows no environment
+
+_ready: list[Reaper] = []
+
+
+def fork() -> None:
+    """Fork the reaper for the next `start` now, while this process is as small as it can be."""
+    _ready.append(Reaper())
+
+
+def start(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, folder: str) -> Kernel:
+    """Start a kernel behind a reaper. The caller has no other threads yet.
+
+    Args:
+        argv: what to run; the program is looked for on the PATH of `env`.
+        env: its environment, to which JPY_PARENT_PID is added: the reaper, its parent.
+        cwd: its working directory; None: ours.
+        folder: of its sockets, mode 0700; it is removed when all has ended.
+
+    Raises:
+        OSError: the folder is not ours alone, or the program can't be run.
+        ValueError: there is a zero byte in a text.
+    """
+    found = folders.look_at(folder)
+    reaper = _ready.pop() if _ready else Reaper()
+    return reaper.start(reaping.Order(list(argv), dict(env), cwd, found))
+
+
+class Reaper:
+    """A process that waits to be told what to start. It ends with us."""
+
+    def __init__(self) -> None:
+        commands, self._commands = os.pipe()
+        self._news, news = os.pipe()
+        # A signal to our group must not reach a child that has not yet learned to ignore it.
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, reaping.DEAF_TO)
+        try:
+            middle = os.fork()
+            if middle == 0:
+                reaping.leave(commands, news, mask)
+        finally:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        os.close(commands)
+        os.close(news)
+        os.waitpid(middle, 0)
+
+    def start(self, order: reaping.Order) -> Kernel:
+        """Have it start a kernel; see the function."""
+        try:
+            self._write(order.packed())
+            said = self._read_line()
+        except BaseException:
+            os.close(self._commands)
+            os.close(self._news)
+            raise
+        word, *numbers = said.split()
+        if word != b"started":
+            os.close(self._commands)
+            os.close(self._news)
+            number = int(numbers[0])
+            raise OSError(number, os.strerror(number), order.argv[0])
+        os.set_blocking(self._news, False)
+        pid, reaper = map(int, numbers)
+        return Kernel(pid, reaper, order.folder, self._commands, self._news)
+
+    def _write(self, packed: bytes) -> None:
+        while packed:
+            packed = packed[os.write(self._commands, packed) :]
+
+    def _read_line(self) -> bytes:
+        said = b""
+        while not said.endswith(b"\n"):
+            byte = os.read(self._news, 1)  # not more: the kernel may have ended already
+            if not byte:
+                raise BrokenPipeError(errno.EPIPE, "its reaper was killed", None)
+            said += byte
+        return said
 
 
 class Kernel:
@@ -106,52 +185,3 @@ class Kernel:
             return True
         environment = processes.content(f"{processes.PROC}/{process.pid}/environ") or b""
         return mark in environment.split(b"\0")
-
-
-def start(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, folder: str) -> Kernel:
-    """Start a kernel behind a reaper. The caller has no other threads yet, and is small.
-
-    Args:
-        argv: what to run; the program is looked for on the PATH of `env`.
-        env: its environment, to which JPY_PARENT_PID is added: the reaper, its parent.
-        cwd: its working directory; None: ours.
-        folder: of its sockets, mode 0700; it is removed when all has ended.
-
-    Raises:
-        ConfigError: the folder is not ours alone, or the program can't be run.
-    """
-    order = reaping.Order(argv, env, cwd, folders.look_at(folder))
-    commands, commands_in = os.pipe()
-    news_out, news = os.pipe()
-    # A signal to our group must not reach a child that has not yet learned to ignore it.
-    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, reaping.DEAF_TO)
-    try:
-        middle = os.fork()
-        if middle == 0:
-            reaping.leave(order, commands, news, mask)
-    finally:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-    os.close(commands)
-    os.close(news)
-    os.waitpid(middle, 0)
-    try:
-        return _started(order, commands_in, news_out)
-    except BaseException:
-        os.close(commands_in)
-        os.close(news_out)
-        raise
-
-
-def _started(order: reaping.Order, commands: int, news: int) -> Kernel:
-    said = b""
-    while not said.endswith(b"\n"):
-        byte = os.read(news, 1)  # not more: the kernel may have ended already
-        if not byte:
-            raise ConfigError("the kernel was not started: its reaper was killed")
-        said += byte
-    word, *numbers = said.split()
-    if word != b"started":
-        problem = os.strerror(int(numbers[0]))
-        raise ConfigError(f"the kernel can't be started: {order.argv[0]!r}: {problem}")
-    os.set_blocking(news, False)
-    return Kernel(int(numbers[0]), int(numbers[1]), order.folder, commands, news)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # C's half of `signal`: a reaper is to be small
 import errno
 import gc
+import marshal
 import os
 import select
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from minikernel.bridge import folder as folders
 from minikernel.bridge import processes
 
+TYPE_CHECKING = False  # see `reaper`
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
+    from typing import NoReturn
 
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 LAST = 4.0  # seconds after which it gives up what not even SIGKILL ends
@@ -26,16 +28,46 @@ DEAF_TO = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
 DEFAULT_IN_KERNEL = {_signal.SIGINT, _signal.SIGTERM, _signal.SIGQUIT}
 DEFAULT_IN_KERNEL |= {_signal.SIGPIPE, _signal.SIGXFSZ}
 SET_DEATH_SIGNAL, SET_SUBREAPER = 1, 36  # prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER
+LENGTH = 4  # bytes of an order's length
 NOT_EXECUTED = 127  # a shell's exit code for it
 
 
-class Order(NamedTuple):
+class Order:
     """What to start; see `reaper.start`."""
 
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    cwd: str | None
-    folder: folders.Folder
+    def __init__(
+        self, argv: list[str], env: dict[str, str], cwd: str | None, folder: folders.Folder
+    ) -> None:
+        self.argv = argv
+        self.env = env
+        self.cwd = cwd
+        self.folder = folder
+
+    def packed(self) -> bytes:
+        """For a fork of ourselves: its length, and what it says."""
+        place = (self.folder.path, self.folder.device, self.folder.inode)
+        packed = marshal.dumps((self.argv, self.env, self.cwd, place))
+        return len(packed).to_bytes(LENGTH, "big") + packed
+
+
+def _ordered(commands: int) -> Order | None:
+    """What comes through the pipe; None: the bridge has ended before."""
+    length = _read(commands, LENGTH)
+    packed = _read(commands, int.from_bytes(length, "big")) if length else b""
+    if not packed:
+        return None
+    argv, env, cwd, place = marshal.loads(packed)  # noqa: S302 - of a fork of ourselves
+    return Order(argv, env, cwd, folders.Folder(*place))
+
+
+def _read(pipe: int, length: int) -> bytes:
+    read = b""
+    while len(read) < length:
+        part = os.read(pipe, length - len(read))
+        if not part:
+            return b""
+        read += part
+    return read
 
 
 def mark(folder: folders.Folder) -> bytes:
@@ -52,17 +84,17 @@ def send(number: int, pids: Iterable[int]) -> None:
             continue
 
 
-def leave(order: Order, commands: int, news: int, mask: Iterable[int]) -> NoReturn:
+def leave(commands: int, news: int, mask: Iterable[int]) -> NoReturn:
     """In a child of the bridge: fork the reaper, and end, so that it is nobody's descendant."""
     try:
         os.setsid()  # no terminal's, and no group's that somebody signals
         if os.fork() == 0:
-            _reap(order, commands, news, mask)
+            _reap(commands, news, mask)
     finally:
         os._exit(0)
 
 
-def _reap(order: Order, commands: int, news: int, mask: Iterable[int]) -> None:
+def _reap(commands: int, news: int, mask: Iterable[int]) -> None:
     gc.disable()
     hangup = _signal.getsignal(_signal.SIGHUP)  # nohup's wish is the kernel's as well
     for number in DEAF_TO:
@@ -71,6 +103,9 @@ def _reap(order: Order, commands: int, news: int, mask: Iterable[int]) -> None:
     _close_all_but(commands, news)
     _control_process(SET_SUBREAPER, 1)
     ended = _told_of_children()
+    order = _ordered(commands)
+    if order is None:
+        return
     kernel, problem = _start_kernel(order, hangup)
     if problem:
         _tell(news, f"failed {problem}\n")
@@ -148,7 +183,7 @@ def _become_kernel(order: Order, env: dict[str, str], reaper: int, hangup: objec
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     if order.cwd is not None:
         os.chdir(order.cwd)
-    os.execvpe(order.argv[0], list(order.argv), env)  # noqa: S606 - what it is for
+    os.execvpe(order.argv[0], order.argv, env)  # noqa: S606 - what it is for
 
 
 def _let_go_of_streams() -> None:

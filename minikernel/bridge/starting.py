@@ -53,14 +53,23 @@ def start(options: Options) -> Started:
     """
     spec = original.read(options.folder)
     folder = _new_folder()
+    place = folders.look_at(folder)
     try:
         file = _write_connection_file(folder, spec.name)
         argv, env = spec.command(file, options.more), spec.environment(os.environ)
-        kernel = reaper.start(argv, env, None, folder)
+        kernel = _reaped(argv, env, folder)
     except BaseException:
-        folders.remove(folders.look_at(folder))
+        folders.remove(place)  # unless the reaper has done it
         raise
     return Started(kernel, spec, folder, file)
+
+
+def _reaped(argv: list[str], env: dict[str, str], folder: str) -> reaper.Kernel:
+    try:
+        return reaper.start(argv, env, None, folder)
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"the kernel can't be started: {argv[0]!r}: {problem}") from None
 
 
 def _new_folder() -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minikernel.bridge import original
 from minikernel.cli import places
@@ -41,6 +41,20 @@ examples:
   minikernel protect --list
   minikernel protect --remove python3-protected
 """
+
+
+class Note(NamedTuple):
+    """What we write into a kernelspec's metadata.
+
+    Args:
+        protects: the name of the original.
+        folder: of the original.
+        options: that were given.
+    """
+
+    protects: str
+    folder: str
+    options: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -113,17 +127,14 @@ def _protected(
     Its env is not copied: it is the kernel's alone, and the bridge gives it that at each start.
     One with PYTHONHOME would keep the bridge itself from starting.
     """
-    options = ["--require-private"] if require_private else []
-    metadata = {
-        **_metadata(fields),
-        OURS: {"protects": name, "folder": str(folder), "options": options},
-    }
+    note = Note(name, str(folder), ["--require-private"] if require_private else [])
+    metadata = {**_metadata(fields), OURS: note._asdict()}
     # What follows is promised by us, not by the kernel.
     metadata.pop("kernel_provisioner", None)
     metadata.pop("supported_encryption", None)
     if require_private:
         metadata["debugger"] = False
-    command = [sys.executable, "-m", "minikernel", "protect", "--run", str(folder), *options]
+    command = [sys.executable, "-m", "minikernel", "protect", "--run", note.folder, *note.options]
     shown = str(fields.get("display_name", name)).removesuffix(" (ipykernel)")
     return {
         **fields,
@@ -151,17 +162,17 @@ def _copy_resources(source: Path, target: Path) -> None:
 def _list(args: argparse.Namespace) -> None:
     ours = _ours(args)
     for name, (folder, note) in ours.items():
-        options = "".join(f", {option}" for option in note.get("options", ()))
+        options = "".join(f", {option}" for option in note.options)
         gone = "" if _is_there(note) else " (gone: remove this as well)"
-        say(f"{name}  protects {note['protects']} in {note.get('folder')}{gone}{options}")
+        say(f"{name}  protects {note.protects} in {note.folder}{gone}{options}")
         say(f"{'':{len(name)}}  {folder}")
     if not ours:
         say("no kernel is protected; minikernel protect NAME does it")
 
 
-def _is_there(note: dict[str, Any]) -> bool:
+def _is_there(note: Note) -> bool:
     try:
-        original.read(str(note.get("folder")))
+        original.read(note.folder)
     except ConfigError:
         return False
     return True
@@ -194,19 +205,22 @@ def _found(args: argparse.Namespace) -> dict[str, Path]:
     return {path.name.lower(): path for path in folders if (path / "kernel.json").is_file()}
 
 
-def _ours(args: argparse.Namespace) -> dict[str, tuple[Path, dict[str, Any]]]:
+def _ours(args: argparse.Namespace) -> dict[str, tuple[Path, Note]]:
     """Those of our making, with what we have noted."""
     noted = ((name, folder, _note_in(folder)) for name, folder in _found(args).items())
     return {name: (folder, note) for name, folder, note in noted if note is not None}
 
 
-def _note_in(folder: Path) -> dict[str, Any] | None:
+def _note_in(folder: Path) -> Note | None:
     """What we have noted in a kernelspec; None: it is another's."""
     try:
         note = _metadata(original.fields_of(str(folder))).get(OURS)
     except ConfigError:
         return None
-    return note if isinstance(note, dict) and "protects" in note else None
+    match note:
+        case {"protects": str(name), "folder": str(of), "options": [*options]}:
+            return Note(name, of, [str(option) for option in options])
+    return None
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:

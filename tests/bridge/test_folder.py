@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minikernel.bridge import folder
-from minikernel.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,20 +77,24 @@ def test_a_folder_that_cannot_be_emptied_is_no_error(ours: Path) -> None:
 )
 def test_one_that_others_can_enter_is_refused(ours: Path, mode: int, said: str) -> None:
     ours.chmod(mode)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(OSError, match=said):
         folder.look_at(str(ours))
 
 
 def test_what_is_no_folder_is_refused(ours: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(ours)
     (tmp_path / "file").touch()
-    for name, said in (("link", "not a folder"), ("file", "not a folder"), ("no", "No such file")):
-        with pytest.raises(ConfigError, match=said):
+    for name, said in (
+        ("link", "Not a directory"),
+        ("file", "Not a directory"),
+        ("no", "No such file"),
+    ):
+        with pytest.raises(OSError, match=said):
             folder.look_at(str(tmp_path / name))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_another_users_is_refused(ours: Path) -> None:
     os.chown(ours, 12345, 12345)
-    with pytest.raises(ConfigError, match="our own"):
+    with pytest.raises(PermissionError, match="our own"):
         folder.look_at(str(ours))

@@ -85,7 +85,15 @@ def listen() -> Iterator[Callable[..., Listener]]:
         each.end()
 
 
+@pytest.fixture(params=["sock_diag", "/proc"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to know of ports."""
+    if request.param == "/proc":
+        monkeypatch.setattr(listening, "_told", lambda _: None)
+
+
 @needs_proc
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("family", "address"),
     [
@@ -118,13 +126,15 @@ def test_no_name_of_a_strangers_socket_is_in_the_way(
 ) -> None:
     path = str(tmp_path / "mine")
     one = listen(("AF_UNIX", path))
-    inode = next(iter(listening._sockets_of(one.process.pid)), b"").decode()
+    pids = processes.family(one.process.pid, processes.listed())
+    inode = next(inode for pid in pids for inode in listening._sockets_of(pid)).decode()
     other = listen(("AF_UNIX", f"\0{tmp_path}{odd.format(inode)}"))
     assert path in one.look().sockets
     assert other.look().sockets == (f"@{tmp_path}{odd.partition(chr(10))[0]}",)
 
 
 @needs_proc
+@pytest.mark.usefixtures("way")
 def test_what_is_anothers_is_not_named(listen: Callable[..., Listener]) -> None:
     one, other = listen(("AF_INET", "127.0.0.1")), listen(("AF_INET", "127.0.0.1"))
     with socket.create_server(("127.0.0.1", 0)):
@@ -133,6 +143,7 @@ def test_what_is_anothers_is_not_named(listen: Callable[..., Listener]) -> None:
 
 
 @needs_proc
+@pytest.mark.usefixtures("way")
 def test_a_connection_is_not_a_port(listen: Callable[..., Listener]) -> None:
     one = listen(("AF_INET", "127.0.0.1"))
     with socket.create_connection(("127.0.0.1", one.ports[0])):

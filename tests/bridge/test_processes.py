@@ -13,6 +13,7 @@ import pytest
 
 from minikernel.bridge import processes
 from minikernel.bridge.processes import Process
+from tests.bridge.behind import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
     return str(request.param)
 
 
+def fields(process: Process) -> tuple[int, int, int]:
+    return (process.pid, process.parent, process.session)
+
+
 @pytest.mark.usefixtures("way")
 def test_each_has_its_parent_and_session() -> None:
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -38,8 +43,8 @@ def test_each_has_its_parent_and_session() -> None:
     finally:
         child.kill()
         child.wait()
-    assert listed[child.pid] == Process(child.pid, os.getpid(), child.pid)
-    assert listed[os.getpid()] == Process(os.getpid(), os.getppid(), os.getsid(0))
+    assert fields(listed[child.pid]) == (child.pid, os.getpid(), child.pid)
+    assert fields(listed[os.getpid()]) == (os.getpid(), os.getppid(), os.getsid(0))
     assert 1 in listed or sys.platform != "linux"
 
 
@@ -49,7 +54,8 @@ def test_a_name_with_brackets_and_spaces_is_no_field(tmp_path: Path) -> None:
     program.symlink_to(sys.executable)
     child = subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        assert Process(child.pid, os.getpid(), os.getsid(0)) in processes.listed()
+        listed = [fields(process) for process in processes.listed()]
+        assert (child.pid, os.getpid(), os.getsid(0)) in listed
     finally:
         child.kill()
         child.communicate()
@@ -70,6 +76,29 @@ def test_a_family_is_all_descendants() -> None:
     finally:
         for each in (*known.children(recursive=True), known):
             each.kill()
+        child.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a /proc")
+def test_one_that_has_ended_is_not_listed_but_one_whose_main_thread_has_is() -> None:
+    program = (
+        "import ctypes, threading\n"
+        "threading.Thread(target=input).start()\n"
+        "print(flush=True)\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    known = psutil.Process(child.pid)
+    wait_until(lambda: known.status() == psutil.STATUS_ZOMBIE)
+    try:
+        assert child.pid in [process.pid for process in processes.listed()]
+        child.kill()
+        wait_until(lambda: child.pid not in [process.pid for process in processes.listed()])
+        assert known.status() == psutil.STATUS_ZOMBIE
+    finally:
+        child.kill()
         child.communicate()
 
 

@@ -14,7 +14,6 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from minikernel.bridge import reaper
-from minikernel.errors import ConfigError
 from tests.bridge.behind import PATIENCE, Behind, new_folder, wait_until
 
 if TYPE_CHECKING:
@@ -182,10 +181,10 @@ assert kernel.poll() == 0
 @pytest.mark.parametrize(
     ("argv", "cwd", "said"),
     [
-        (["/nowhere/kernel"], None, "'/nowhere/kernel': No such file or directory"),
-        (["/"], None, "'/': Permission denied"),
-        (["a\0b"], None, "Invalid argument"),
-        (["true"], "/nowhere", "No such file or directory"),
+        (["/nowhere/kernel"], None, "No such file or directory: '/nowhere/kernel'"),
+        (["/"], None, "Permission denied: '/'"),
+        (["a\0b"], None, "Invalid argument: 'a\\x00b'"),
+        (["true"], "/nowhere", "No such file or directory: 'true'"),
     ],
 )
 def test_a_program_that_cannot_be_run(
@@ -197,7 +196,7 @@ from minikernel.bridge import reaper
 try:
     reaper.start({argv!r}, os.environ, {cwd!r}, sys.argv[1])
 except Exception as problem:
-    print(type(problem).__name__, problem)
+    print(problem)
 print(*os.listdir("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"))
 """
     folder = tmp_path / "sockets"
@@ -210,8 +209,7 @@ print(*os.listdir("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"))
         timeout=PATIENCE,
     )
     problem, descriptors = done.stdout.splitlines()
-    assert problem.startswith("ConfigError the kernel can't be started: ")
-    assert said in problem
+    assert problem.endswith(said)
     assert descriptors == "0 1 2 3"  # the last one is of the listing
     assert done.stderr == ""
     wait_until(lambda: not folder.exists())
@@ -219,6 +217,6 @@ print(*os.listdir("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd"))
 
 def test_a_folder_that_is_not_ours_alone_starts_nothing(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    with pytest.raises(ConfigError, match="0700"):
+    with pytest.raises(PermissionError, match="0700"):
         reaper.start(["true"], os.environ, None, str(tmp_path))
     assert tmp_path.exists()
