@@ -12,6 +12,7 @@ from minikernel.auth.spec import Setup
 from minikernel.bridge.back import Back
 from minikernel.bridge.front import Front, make_connection
 from minikernel.bridge.passing import Bridge
+from minikernel.bridge.privacy import Privacy
 from minikernel.bridge.readiness import Readiness
 from minikernel.bridge.signals import ENDINGS
 from minikernel.errors import ConfigError
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from minikernel.transport.loops import Source
 
 KILLED = 128  # and the number of a signal: the exit code of what a signal has ended
-TERMINAL = 2
+REFUSED = 2  # exit code
+TERMINAL = 2  # descriptor
+LOOK = 30  # seconds between two looks for ports, unless somebody debugs
 
 
 class Life:
@@ -40,13 +43,19 @@ class Life:
         started: the kernel.
         signals: to this process.
         parent: the process whose end is ours.
+        require_private: whether a kernel is refused that others on this machine can reach.
     """
 
-    def __init__(self, started: Started, signals: Signals, parent: int) -> None:
+    def __init__(
+        self, started: Started, signals: Signals, parent: int, *, require_private: bool
+    ) -> None:
         self._kernel = started.kernel
         self._started = started
         self._signals = signals
         self._parent = parent
+        self._require_private = require_private
+        self._privacy = Privacy(started.kernel.reaper)
+        self._seconds = 0  # since the kernel was there
         self._log = Log(lambda: TERMINAL)
         self._is_wished = False  # an interrupt, before the kernel was there
         self._code: int | None = None  # of our exit
@@ -97,9 +106,19 @@ class Life:
             kernel.wait(others, self._tick, self._is_over)
             if self._is_over():
                 return
+            self._look_for_ports()
+            if self._is_over():
+                return
             sides = make_connection(spec.kernel(setup), spec.traits, kernel.session)
             front = Front(sockets, sides, self._log)
-            self._bridge = Bridge(self._started, front, back, kernel, self._log)
+            self._bridge = Bridge(
+                self._started,
+                front,
+                back,
+                kernel,
+                self._log,
+                debugs=not self._require_private,
+            )
             if self._is_wished:
                 self._bridge.interrupt()
             self._bridge.run(others, partial(self._tick, memory), self._is_over)
@@ -144,10 +163,24 @@ class Life:
             memory.catch_up()
         if self._bridge is not None:
             self._bridge.subscribers.renew()
+            self._seconds += 1
+            if self._bridge.has_debugged or self._seconds % LOOK == 0:
+                self._bridge.has_debugged = False
+                self._look_for_ports()
         if os.getppid() != self._parent:
             self._log.last("whoever has started this has ended, and so does the kernel")
             self._code = 0
         self._look_at_kernel()
+
+    def _look_for_ports(self) -> None:
+        """Say what others on this machine can reach of the kernel, or end it for that."""
+        said = self._privacy.look()
+        if said is None:
+            return
+        if self._require_private:
+            self._code = REFUSED
+            said += "; refused, as --require-private asks"
+        self._log.last(said)
 
     def _look_at_kernel(self) -> None:
         """Say so if somebody has stopped it: to its clients it only looks slow."""

@@ -6,8 +6,10 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from minikernel.bridge.privacy import without_debugger
 from minikernel.bridge.subscribers import WELCOME, Subscribers
 from minikernel.bridge.wishes import Wishes
+from minikernel.errors import PermissionDenied
 from minikernel.transport.clock import Clock
 from minikernel.transport.loops import Watch
 from minikernel.transport.sockets import BURST, send
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from minikernel.transport.loops import Source
     from minikernel.wire.message import Message
 
+DEBUG = "debug_request"
 REQUESTS = (Channel.CONTROL, Channel.STDIN, Channel.SHELL)
 QUIET = 0.05  # seconds without a word after which a kernel that has ended has said everything
 
@@ -38,12 +41,22 @@ class Bridge:
         back: where the kernel is.
         kernel: what has been seen of it.
         log: told of failures of our own.
+        debugs: whether a debug_request may reach the kernel, whose debugger opens a port.
     """
 
     def __init__(
-        self, started: Started, front: Front, back: Back, kernel: Readiness, log: Log
+        self,
+        started: Started,
+        front: Front,
+        back: Back,
+        kernel: Readiness,
+        log: Log,
+        *,
+        debugs: bool,
     ) -> None:
         self.is_told_to_end = False  # a client has asked the kernel to
+        self.has_debugged = False  # a debug_request was answered; whoever looks resets it
+        self._debugs = debugs
         self._kernel = started.kernel
         self._by_message = started.original.is_interrupted_by_message
         self._front = front
@@ -119,6 +132,8 @@ class Bridge:
         if msg_type == INTERRUPT and channel is not Channel.STDIN and self._is_ours():
             self._front.reply(channel, message, ok())
             return
+        if msg_type == DEBUG and not self._debugs:
+            raise PermissionDenied("the debugger's port would be open to others on this machine")
         via, frames = self._back.connection.forward(channel, message)
         if not self._back.send(via, frames):
             self._log.line(f"{via.value}: the kernel takes no more")
@@ -156,7 +171,17 @@ class Bridge:
     def _answer(self, channel: Channel) -> None:
         for passed in self._back.some(channel):
             if passed.to is not None:
-                self._front.send(passed.channel, passed.message.frames, passed.to)
+                self._front.send(passed.channel, self._told(passed.message), passed.to)
+
+    def _told(self, message: Message) -> list[bytes]:
+        """The frames of a reply as they are, but without a debugger that nobody may use."""
+        msg_type = message.header.msg_type
+        if msg_type == "debug_reply":
+            self.has_debugged = True
+        if msg_type != "kernel_info_reply" or self._debugs:
+            return message.frames
+        header, parent, metadata, content, *buffers = message.frames
+        return [header, parent, metadata, without_debugger(content), *buffers]
 
     # Heartbeats are the kernel's: who gets none knows how it is.
 

@@ -18,7 +18,8 @@ def run(options: Options, started: Started) -> int:
     Raises:
         ConfigError: the connection file, its scheme or an address is refused.
     """
-    return Life(started, Signals(), _parent()).lead(options.connection_file)
+    life = Life(started, Signals(), _parent(), require_private=options.require_private)
+    return life.lead(options.connection_file)
 
 
 def _parent() -> int:

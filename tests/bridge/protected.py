@@ -104,8 +104,14 @@ class Protected:
 
     @property
     def said(self) -> list[str]:
-        """What the bridge has said there."""
-        return [line for line in self.terminal.splitlines() if line.startswith("minikernel:")]
+        """What the bridge has said there, besides which ports are open: ipykernel has one."""
+        lines = [line for line in self.terminal.splitlines() if line.startswith("minikernel:")]
+        return [line for line in lines if line not in self.open_ports]
+
+    @property
+    def open_ports(self) -> list[str]:
+        """Lines of the bridge that name ports."""
+        return [line for line in self.terminal.splitlines() if "open to users of" in line]
 
     def family(self) -> list[psutil.Process]:
         """The kernel and what it has started, by the mark in their environment."""
