@@ -57,7 +57,6 @@ class Life:
         self._privacy = Privacy(started.kernel.reaper)
         self._seconds = 0  # since the kernel was there
         self._log = Log(lambda: TERMINAL)
-        self._is_wished = False  # an interrupt, before the kernel was there
         self._code: int | None = None  # of our exit
         self._has_ended = False  # the kernel
         self._is_stopped = False
@@ -119,8 +118,6 @@ class Life:
                 self._log,
                 debugs=not self._require_private,
             )
-            if self._is_wished:
-                self._bridge.interrupt()
             self._bridge.run(others, partial(self._tick, memory), self._is_over)
             if self._has_ended:
                 self._bridge.finish()
@@ -151,11 +148,10 @@ class Life:
         for number in ENDINGS:
             if number in come:
                 self._code = KILLED + number
-        if signal.SIGINT in come:
-            if self._bridge is None:
-                self._is_wished = True
-            else:
-                self._bridge.interrupt()
+        # Before the kernel is there nothing runs that could be interrupted: a signal that came by
+        # then would hit its start, or the first request.
+        if signal.SIGINT in come and self._bridge is not None:
+            self._bridge.interrupt()
 
     def _tick(self, memory: DurableMemory | None = None) -> None:
         """A second is over."""
@@ -199,6 +195,7 @@ def _check(info: ConnectionInfo, spec: Spec) -> None:
         )
     if not info.key:
         raise ConfigError("the connection file has an empty key: a protected kernel needs one")
+    spec.kernel(Setup(info.signature_scheme, info.secret, os.urandom))  # knows its name
 
 
 def is_stopped(pid: int) -> bool:
