@@ -131,6 +131,7 @@ def test_each_client_is_asked_by_its_own_cells(
         assert client.receive(client.stdin)["content"]["prompt"] == "?"
         assert not stranger.stdin.poll(0)
         stranger.send(stranger.stdin, "input_reply", value="of a stranger")
+        stranger.request(stranger.control, "kernel_info_request")  # it has come by now
         client.send(client.stdin, "input_reply", value="mine")
         assert client.reply(client.shell, msg_id)["content"]["status"] == "ok"
         texts = [m["content"].get("text") for m in client.outputs(msg_id)]
@@ -151,6 +152,8 @@ def test_another_request_with_a_msg_id_in_flight_is_refused(
         reply = other.reply(socket, msg_id)
         assert reply["content"]["status"] == "error"
         assert "msg_id" in reply["content"]["evalue"]
+    while client.iopub.poll(100):  # nor does the first one's cell look as if it were over
+        assert client.receive(client.iopub)["content"].get("execution_state") != "idle"
     client.send(client.stdin, "input_reply", value="a secret")
     assert client.reply(client.shell, msg_id)["content"]["status"] == "ok"
     assert not other.stdin.poll(0)
