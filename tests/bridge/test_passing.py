@@ -285,8 +285,13 @@ def test_many_outputs_and_a_large_one(client: RawClient) -> None:
 
 
 @pytest.mark.slow
-def test_very_many_outputs_and_a_very_large_one(protected: Protected, client: RawClient) -> None:
-    amounts(client, outputs=100_000, text=50_000_000)
+def test_very_many_outputs(client: RawClient) -> None:
+    amounts(client, outputs=100_000, text=1)
+
+
+@pytest.mark.slow
+def test_very_large_messages(protected: Protected, client: RawClient) -> None:
+    amounts(client, outputs=1, text=50_000_000)
     client.execute(ECHO)
     client.outputs(client.send(client.shell, "comm_open", comm_id="2", target_name="echo", data={}))
     buffers = [os.urandom(1 << 20) * 100]
