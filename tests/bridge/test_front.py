@@ -49,7 +49,9 @@ def test_a_replay_does_not_reach_the_kernel(protected: Protected, client: RawCli
     _, frames = client.message("execute_request", {"code": "ran.append(1)"})
     for _ in range(3):
         client.shell.send_multipart(frames)
+    assert client.text(SHOW) == "[1]\n"
     client.control.send_multipart(frames)
+    client.request(client.control, "kernel_info_request")
     assert client.text(SHOW) == "[1]\n"
     wait_until(lambda: _again(client, frames, protected, "replayed"))
 
