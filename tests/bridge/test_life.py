@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from minikernel.bridge.life import is_stopped
@@ -113,11 +115,19 @@ def test_it_ends_with_whoever_has_started_it(
         stderr=subprocess.STDOUT,
     )
     wait_until(lambda: connection.read(file)[0].shell_port)
+    bridges = psutil.Process(parent.pid).children()
     parent.kill()
-    assert parent.stdout is not None
-    said = parent.stdout.read()  # until nobody has it any more: neither bridge nor kernel
     parent.wait(PATIENCE)
-    parent.stdout.close()
+    assert parent.stdout is not None
+    try:
+        _, alive = psutil.wait_procs(bridges, PATIENCE)
+        assert not alive
+        said = parent.stdout.read()  # until nobody has it any more: the kernel neither
+    finally:
+        for bridge in bridges:
+            with contextlib.suppress(psutil.Error):
+                bridge.kill()
+        parent.stdout.close()
     assert said.endswith(b"whoever has started this has ended, and so does the kernel\n")
 
 
