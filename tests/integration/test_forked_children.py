@@ -24,6 +24,7 @@ KEYS = """
 import gc, hmac
 from minikernel.auth.keys import SecretKey
 def keys():
+    gc.unfreeze()  # else what was there when the kernel began to serve is not looked at
     gc.collect()
     return sum(isinstance(o, hmac.HMAC) or (isinstance(o, SecretKey) and bool(o))
                for o in gc.get_objects())
