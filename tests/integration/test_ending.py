@@ -106,15 +106,22 @@ def test_threads_that_go_on_are_named_and_not_waited_for(start_kernel: Any, conn
 
 
 FINALLY = {
-    "sleeps": "try:\n    time.sleep(600)\nfinally:\n    time.sleep(0.5); done()",
-    "computes": "try:\n    for _ in iter(int, 1): pass\nfinally:\n    time.sleep(0.5); done()",
-    "awaits": "import asyncio\ntry:\n    await asyncio.sleep(600)\n"
+    "sleeps": "try:\n    begun(); time.sleep(600)\nfinally:\n    time.sleep(0.5); done()",
+    "computes": "try:\n    begun()\n    for _ in iter(int, 1): pass\n"
     "finally:\n    time.sleep(0.5); done()",
-    "awaits there": "import asyncio\ntry:\n    await asyncio.sleep(600)\n"
+    "awaits": "import asyncio\ntry:\n    begun(); await asyncio.sleep(600)\n"
+    "finally:\n    time.sleep(0.5); done()",
+    "awaits there": "import asyncio\ntry:\n    begun(); await asyncio.sleep(600)\n"
     "finally:\n    await asyncio.sleep(0.5); done()",
     "a context": "import contextlib\nwith contextlib.ExitStack() as stack:\n"
-    "    stack.callback(done); stack.callback(time.sleep, 0.5); time.sleep(600)",
+    "    stack.callback(done); stack.callback(time.sleep, 0.5)\n    begun(); time.sleep(600)",
 }
+BEGUN = """
+import atexit, time
+said = open('left', 'w')
+def begun(): print('runs', flush=True)
+def done(): said.write('whole')
+"""
 
 
 @pytest.mark.parametrize("how", ["message", "SIGTERM", "SIGHUP"])
@@ -126,8 +133,8 @@ def test_the_finally_of_a_running_cell_has_its_time(
         pytest.skip("SIGTERM shows it")
     kernel = start_kernel()
     client = connect(kernel)
-    client.execute("import atexit, time\nsaid = open('left', 'w')\ndef done(): said.write('whole')")
-    client.send(client.shell, "execute_request", code=f"print('runs', flush=True)\n{code}")
+    client.execute(BEGUN)
+    client.send(client.shell, "execute_request", code=code)
     while client.receive(client.iopub)["content"].get("text") != "runs\n":
         pass
     if how == "message":
