@@ -58,7 +58,7 @@ class ReplayMemory:
             OSError: it could not be recorded; it is not remembered either.
             ValueError: it has another length.
         """
-        if len(digest) != DIGEST_LENGTH:  # a shorter one would be found never, a longer one spill
+        if len(digest) != DIGEST_LENGTH:  # a shorter one would never be found, a longer one spill
             raise ValueError(f"a digest has {DIGEST_LENGTH} bytes, not {len(digest)}")
         with self._lock:
             if self._holds(digest):

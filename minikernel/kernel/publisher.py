@@ -27,6 +27,7 @@ _Message = tuple[bytes, bytes, bytes, "Mapping[str, Any] | None", "Sequence[byte
 SUBSCRIBE, UNSUBSCRIBE = b"\x01", b"\x00"
 WELCOME = b"iopub_welcome"
 FEW = 4  # subscribers that a cell's output may stop for
+MANY = 5 * BURST  # that are looked at in a turn: a flood must not come faster than it is read
 GREETINGS = 100  # that go out in a second, and different topics that wait for their greeting
 FIRST_SUBSCRIBER = 0.5  # seconds that a first cell waits; libzmq tries again after 0.1 to 0.2
 
@@ -137,7 +138,7 @@ class Publisher:
     def welcome(self) -> None:
         """Greet new subscribers."""
         with self._sockets.iopub_lock:
-            more = self._greet(5 * BURST)
+            more = self._greet(MANY)
             self._send_postponed()
         if more:
             self._on_more()

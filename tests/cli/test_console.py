@@ -394,12 +394,16 @@ def test_a_name_that_nobody_has_verified_is_quoted(
     assert terminal.ended()
 
 
+def fall_asleep(client: minikernel.MiniKernelClient) -> None:
+    client.execute(SLEEPING)
+    while client.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
+        pass
+
+
 def test_a_busy_kernel_is_waited_for_in_words(
     console: Callable[..., Terminal], existing: minikernel.MiniKernelClient
 ) -> None:
-    existing.execute(SLEEPING)
-    while existing.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
-        pass
+    fall_asleep(existing)
     terminal = console("--existing", existing.connection_file)
     terminal.see("on minikernel")
     terminal.see("waiting for the kernel, which is busy")
@@ -413,9 +417,7 @@ def test_a_busy_kernel_is_waited_for_in_words(
 def test_who_does_not_want_to_wait_need_not(
     console: Callable[..., Terminal], existing: minikernel.MiniKernelClient
 ) -> None:
-    existing.execute(SLEEPING)
-    while existing.get_iopub_msg(timeout=TIMEOUT)["msg_type"] != "stream":
-        pass
+    fall_asleep(existing)
     terminal = console("--existing", existing.connection_file)
     terminal.see("waiting for the kernel, which is busy")
     terminal.type("\x03")
