@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 20
+MANY = pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
+TIMES = pytest.mark.parametrize("times", [3, MANY])
 
 
 def ago(seconds: float) -> str:
@@ -65,20 +67,13 @@ def restart_of_a_dead_one(times: int) -> None:
             assert client.run("1", timeout=PATIENCE).value == "1"
 
 
+@TIMES
 @pytest.mark.usefixtures("jupyter")
-def test_a_kernel_that_died_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    restart_of_a_dead_one(3)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.usefixtures("jupyter")
-def test_a_kernel_that_died_is_restarted_forty_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kernel_that_died_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    restart_of_a_dead_one(40)
+    restart_of_a_dead_one(times)
 
 
 def start_and_end(times: int) -> None:
@@ -90,19 +85,10 @@ def start_and_end(times: int) -> None:
         assert not manager.is_alive()
 
 
+@TIMES
 @pytest.mark.usefixtures("jupyter")
 def test_a_kernel_that_was_just_started_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    start_and_end(3)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.usefixtures("jupyter")
-def test_a_kernel_that_was_just_started_is_ended_forty_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    start_and_end(40)
+    start_and_end(times)

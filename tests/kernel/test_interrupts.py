@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from textwrap import dedent
-
 import pytest
+
+from tests.programs import said_by
 
 BEFORE = """
 import os, signal, threading
@@ -30,15 +28,7 @@ def send(number):
 
 
 def run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", BEFORE + dedent(code)],
-        capture_output=True,
-        check=False,
-        timeout=100,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return said_by(BEFORE, code)
 
 
 def test_an_interrupt_comes_through() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from textwrap import dedent
+from tests.programs import said_by
 
 BEFORE = """
 import _thread, asyncio, contextvars, decimal, threading
@@ -25,15 +23,7 @@ def in_thread(work):
 
 def run(code: str) -> str:
     """What the code says; `requests` are kept in threads there."""
-    done = subprocess.run(
-        [sys.executable, "-c", BEFORE + dedent(code)],
-        capture_output=True,
-        check=False,
-        timeout=100,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return said_by(BEFORE, code)
 
 
 def test_before_any_request_nothing_is_kept() -> None:
